@@ -1,0 +1,119 @@
+"""Every error that Radflow raises on purpose, and the exit code that each one ends a command with.
+
+    RadflowError                  1  anything else that went wrong and was foreseen
+    ├── ConfigurationError        2  the caller mends the command, task, manifest or weights, then runs again
+    │   ├── TaskError                the task's YAML; every problem with its line
+    │   ├── ManifestError            the manifest; every problem with its row
+    │   ├── PseudonymKeyError        the pseudonym key file is unreadable, too open or malformed
+    │   └── WeightsError             pretrained weights that cannot be had; says what to fetch and where to put it
+    ├── GateRefused               3  the model missed a gate; what was served before stays
+    ├── DataRefused               4  DataCheck stopped the run; its report says why
+    ├── CanaryRefused             5  the exported model does not serve what the Trainer computed
+    ├── ModelServerError          1  the model server is away, or answered with an error
+    └── ImageRejected             -  one record; it is counted and reported, and never ends a run
+        ├── NotDicom                 status not_dicom
+        ├── NoPixels                 status no_pixels
+        ├── Unsupported              status unsupported
+        └── Corrupt                  status corrupt
+
+Messages never carry patient data: no names, ids, dates, or paths of images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class RadflowError(Exception):
+    """Root of Radflow's errors; `exit_code` is what a command that meets it exits with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigurationError(RadflowError):
+    """The command line, a task, a manifest or the weights are wrong: mend them and run again."""
+
+    exit_code = 2
+
+
+class ProblemsError(ConfigurationError):
+    """A configuration file with one or more problems, all of which are listed at once.
+
+    Args:
+        what: the file, as the message names it.
+        problems: one sentence each: where, what, and how to mend it.
+    """
+
+    def __init__(self, what: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
+        super().__init__("\n".join([f"{what}: {count}", *(f"  - {problem}" for problem in self.problems)]))
+
+
+class TaskError(ProblemsError):
+    """A task's YAML does not describe a task."""
+
+
+class ManifestError(ProblemsError):
+    """A manifest contradicts itself, the task or the disk."""
+
+
+class PseudonymKeyError(ConfigurationError):
+    """The pseudonym key file cannot be used."""
+
+
+class WeightsError(ConfigurationError):
+    """Pretrained weights were asked for and cannot be had."""
+
+
+class GateRefused(RadflowError):
+    """The candidate missed at least one gate, so it was not pushed."""
+
+    exit_code = 3
+
+
+class DataRefused(RadflowError):
+    """DataCheck stopped the run because of its data."""
+
+    exit_code = 4
+
+
+class CanaryRefused(RadflowError):
+    """The exported model, served, does not give what the Trainer computed."""
+
+    exit_code = 5
+
+
+class ModelServerError(RadflowError):
+    """The model server cannot be reached or answered with an error."""
+
+
+class ImageRejected(RadflowError):
+    """One image cannot be used; `status` is the word that `radflow inspect` and the rejects table print."""
+
+    status: ClassVar[str] = "corrupt"
+
+
+class NotDicom(ImageRejected):
+    """The bytes are neither DICOM nor PNG nor JPEG."""
+
+    status = "not_dicom"
+
+
+class NoPixels(ImageRejected):
+    """A DICOM object without pixel data (a report, a structure set, a header alone)."""
+
+    status = "no_pixels"
+
+
+class Unsupported(ImageRejected):
+    """Well-formed, but outside what Radflow or the task reads."""
+
+    status = "unsupported"
+
+
+class Corrupt(ImageRejected):
+    """Truncated, inconsistent or undecodable."""
+
+    status = "corrupt"

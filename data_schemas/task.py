@@ -1,0 +1,356 @@
+"""The task model: everything that makes one diagnosis task, typed; what a YAML file in `tasks/` must say.
+
+A new task is one YAML file, inside or outside this repository, and nothing else. `data_schemas.task_file` reads one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from data_schemas.features import HEADER_SLICES, SPLITS
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Text = Annotated[str, Field(min_length=1)]
+
+METRICS = (
+    "auroc",
+    "average_precision",
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "ppv",
+    "npv",
+    "f1",
+    "mcc",
+)
+"""Metrics that gates may name. All but `accuracy` and `balanced_accuracy` of a whole task belong to one finding."""
+
+_TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Window(_Strict):
+    """A CT window in Hounsfield units: shown linearly from center - width / 2 to center + width / 2."""
+
+    center: float
+    width: Positive
+
+
+class Intensity(_Strict):
+    """How stored values become the canonical 16-bit image; `imaging.intensity` documents each policy.
+
+    `voi` follows the file's VOI LUT or window (CR, DX, MG, XA, US); `full_range` stretches the stored range, `percentile`
+    two percentiles of the image (MR), `hounsfield` keeps Hounsfield units + 32768 and applies `windows` in the graph (CT).
+    """
+
+    policy: Literal["voi", "full_range", "percentile", "hounsfield"] = "voi"
+    percentiles: tuple[Annotated[float, Field(ge=0, lt=100)], Annotated[float, Field(gt=0, le=100)]] = (1.0, 99.0)
+    windows: tuple[Window, ...] = ()
+
+    @model_validator(mode="after")
+    def _windows_belong_to_hounsfield(self) -> Intensity:
+        if (self.policy == "hounsfield") != bool(self.windows):
+            raise ValueError("`windows` belongs to `policy: hounsfield`, which needs at least one: give both or neither")
+        if self.percentiles[0] >= self.percentiles[1]:
+            raise ValueError("`percentiles` must rise, e.g. [1, 99]")
+        return self
+
+
+class Image(_Strict):
+    """Geometry: the canonical image's longest side, the network's input size, which frame, and normalization."""
+
+    max_side: Annotated[int, Field(ge=16, le=4096)] = 512
+    size: tuple[Annotated[int, Field(ge=16, le=2048)], Annotated[int, Field(ge=16, le=2048)]] = (224, 224)
+    frame: Literal["first", "middle"] = "first"
+    normalization: Literal["unit", "standardized"] = "unit"
+
+
+class Labels(_Strict):
+    """The labels in their fixed order, which is the order of every vector of scores.
+
+    Attributes:
+        type: `multi_class`: one label an image, scores sum to 1; `multi_label`: any number of findings an image.
+        names: the labels, spelled as in the manifest.
+        no_finding: the label that means "nothing found" (multi-class only), or null.
+        column: the manifest column with the label (multi-class only); multi-label has one column per finding.
+    """
+
+    type: Literal["multi_class", "multi_label"]
+    names: Annotated[tuple[Text, ...], Field(min_length=1)]
+    no_finding: str | None = None
+    column: Text = "label"
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Labels:
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"labels stand more than once: {', '.join(repeated)}; list each once")
+        if self.type == "multi_class" and len(self.names) < 2:
+            raise ValueError("a multi-class task needs at least two labels; for one finding use type: multi_label")
+        if self.no_finding is not None and self.no_finding not in self.names:
+            raise ValueError(f"no_finding {self.no_finding!r} is not one of names: {', '.join(self.names)}")
+        if self.type == "multi_label" and self.no_finding is not None:
+            raise ValueError("a multi-label task has no no_finding label: all findings absent says it; remove the line")
+        return self
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Every label but the one that means "no finding"."""
+        return tuple(name for name in self.names if name != self.no_finding)
+
+
+class Splits(_Strict):
+    """Shares of patients per split, and the salt of the hash that draws them (the task's name unless given)."""
+
+    train: Share = 0.7
+    eval: Share = 0.1
+    calibration: Share = 0.1
+    test: Share = 0.1
+    salt: str = ""
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Splits:
+        if abs(sum(self.shares.values()) - 1) > 1e-6:
+            raise ValueError(f"the shares sum to {sum(self.shares.values()):g}; they must sum to 1")
+        empty = [name for name in ("train", "eval", "test") if not self.shares[name]]
+        if empty:
+            raise ValueError(f"{', '.join(empty)} must not be empty: give each a share above 0")
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of patients by split, in the order of `SPLITS`."""
+        return {name: getattr(self, name) for name in SPLITS}
+
+
+class Gate(_Strict):
+    """One condition for a push, on the test split: exactly one of `min`, `max` and `max_drop`.
+
+    Attributes:
+        name: what reports and messages call it.
+        metric: one of `METRICS`.
+        finding: the finding it is about; without it, all findings' macro average, or the whole task's `accuracy`.
+        slice: values of slice features that narrow it to a group, e.g. `{sex: F}`; empty is overall.
+        min, max: bounds that the value itself must meet, both inclusive.
+        max_drop: how far the value may lie below the champion's, 0..1.
+    """
+
+    name: Text
+    metric: Literal[METRICS]  # type: ignore[valid-type]  # a literal's values may come from a tuple at run time
+    finding: str | None = None
+    slice: dict[str, str] = Field(default_factory=dict)
+    min: float | None = None
+    max: float | None = None
+    max_drop: Share | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one_bound(self) -> Gate:
+        given = [name for name in ("min", "max", "max_drop") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"gate {self.name!r} has {len(given)} bounds; give exactly one of min, max, max_drop")
+        if self.max_drop is not None and self.slice:
+            raise ValueError(f"gate {self.name!r}: max_drop is overall; remove `slice`")
+        for bound in ("min", "max"):
+            value, lowest = getattr(self, bound), -1.0 if self.metric == "mcc" else 0.0
+            if value is not None and not lowest <= value <= 1.0:
+                raise ValueError(f"gate {self.name!r}: {bound} is {value:g}; {self.metric} lies in {lowest:g}..1")
+        return self
+
+
+class DataPolicy(_Strict):
+    """When DataCheck stops a run (`block`) or only says so (`warn`)."""
+
+    max_rejected_share: Share = 0.05
+    rejected: Literal["block", "warn"] = "block"
+    anomalies: Literal["block", "warn"] = "block"
+
+
+class Model(_Strict):
+    """The network: a row of `models.backbones`, the weights it starts from, and the head on top.
+
+    Attributes:
+        backbone: a name from the registry.
+        weights: `imagenet`, `none` (random), or the path of a weights file.
+        alpha: width multiplier, for the MobileNets.
+        hidden: widths of the head's hidden layers.
+        dropout: share dropped before each head layer.
+    """
+
+    backbone: Text = "mobilenet"
+    weights: Text = "imagenet"
+    alpha: Positive | None = None
+    pooling: Literal["avg", "max"] = "avg"
+    hidden: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+
+class Augmentation(_Strict):
+    """Random changes to training images alone. Flip only where left and right are interchangeable.
+
+    Attributes:
+        horizontal_flip: mirror half of the images.
+        rotation: largest angle, in degrees.
+        translation: largest shift, as a share of each side.
+        zoom: largest change of scale, as a share.
+        brightness, contrast: largest change, as a share of the range.
+        noise: standard deviation of Gaussian noise, as a share of the range.
+    """
+
+    horizontal_flip: bool = False
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    translation: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    zoom: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    noise: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+
+class Training(_Strict):
+    """How the Trainer fits: first the head alone on a frozen backbone, then everything.
+
+    Attributes:
+        frozen_epochs, frozen_learning_rate: the first phase (skipped for random weights).
+        epochs, learning_rate: the second phase; 0 epochs leave the backbone frozen.
+        warmup_share: share of the second phase's steps in which the rate rises to `learning_rate`, then a cosine falls.
+        class_weights: weigh each class by the inverse of its frequency.
+        monitor: the eval metric that early stopping and the best checkpoint follow.
+        patience: epochs without improvement before the phase ends.
+    """
+
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
+    frozen_epochs: Annotated[int, Field(ge=0)] = 3
+    frozen_learning_rate: Positive = 1e-3
+    epochs: Annotated[int, Field(ge=0)] = 10
+    learning_rate: Positive = 1e-4
+    warmup_share: Share = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    ema_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: bool = True
+    monitor: Literal["auc", "loss"] = "auc"
+    patience: Annotated[int, Field(ge=1)] = 5
+    seed: int = 1
+    augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _some_epochs(self) -> Training:
+        if self.frozen_epochs + self.epochs == 0:
+            raise ValueError("frozen_epochs and epochs are both 0: nothing would be trained")
+        return self
+
+
+class Range(_Strict):
+    """Bounds of one tuned number."""
+
+    min: float
+    max: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _rises(self) -> Range:
+        if self.min >= self.max or (self.log and self.min <= 0):
+            raise ValueError("a range needs min below max, and min above 0 where log is true")
+        return self
+
+
+class Tuning(_Strict):
+    """KerasTuner's search; the Tuner runs when `enabled`. What is left out of the space keeps the task's value."""
+
+    enabled: bool = False
+    algorithm: Literal["random", "bayesian", "hyperband"] = "random"
+    max_trials: Annotated[int, Field(ge=1)] = 8
+    epochs: Annotated[int, Field(ge=1)] = 3
+    learning_rate: Range | None = None
+    dropout: Range | None = None
+    hidden: tuple[tuple[int, ...], ...] = ()
+
+
+class Task(_Strict):
+    """One diagnosis task.
+
+    Example:
+        >>> from data_schemas.task_file import load_task
+        >>> load_task("synthetic_chest").labels.findings[0]
+        'nodule'
+    """
+
+    name: str
+    title: Text
+    intended_use: Text
+    population: Text
+    reference_standard: Text
+    limitations: tuple[Text, ...] = ()
+    modalities: Annotated[tuple[Text, ...], Field(min_length=1)]
+    views: tuple[Text, ...] = ()
+    intensity: Intensity = Intensity()
+    image: Image = Image()
+    labels: Labels
+    unit: Literal["image", "study"] = "image"
+    age_groups: tuple[Annotated[int, Field(ge=0, le=120)], ...] = (0, 18, 40, 65)
+    slices: tuple[tuple[Text, ...], ...] = ()
+    splits: Splits = Splits()
+    data_policy: DataPolicy = DataPolicy()
+    gates: Annotated[tuple[Gate, ...], Field(min_length=1)]
+    model: Model = Model()
+    training: Training = Training()
+    tuning: Tuning = Tuning()
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_served(cls, name: str) -> str:
+        if not _TASK_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is also a folder and a served model: use a-z, 0-9 and _, at most 63, a letter first")
+        return name
+
+    @field_validator("age_groups")
+    @classmethod
+    def _age_groups_rise(cls, bounds: tuple[int, ...]) -> tuple[int, ...]:
+        if any(low >= high for low, high in itertools.pairwise(bounds)):
+            raise ValueError("age_groups are lower bounds in years and must rise, e.g. [0, 18, 40, 65]")
+        return bounds
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Task:
+        names = [gate.name for gate in self.gates]
+        problems = [f"gate {name!r} stands more than once" for name in sorted(set(names)) if names.count(name) > 1]
+        for gate in self.gates:
+            problems += self._gate_problems(gate)
+        if self.image.normalization == "standardized" and self.model.weights != "none":
+            problems.append("image.normalization: standardized clashes with pretrained weights, which bring their own scaling")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _gate_problems(self, gate: Gate) -> list[str]:
+        problems = []
+        if gate.finding is not None and gate.finding not in self.labels.names:
+            problems.append(f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.names)}")
+        if gate.finding is None and gate.metric == "accuracy" and self.labels.type == "multi_label":
+            problems.append(f"gate {gate.name!r}: accuracy of a multi-label task needs a `finding`")
+        if gate.slice and tuple(gate.slice) not in self.slices:
+            problems.append(f"gate {gate.name!r}: slice by {', '.join(gate.slice)} is not one of the task's `slices`")
+        return problems
+
+    @property
+    def channels(self) -> int:
+        """Channels of the transformed image: one for each CT window, else one."""
+        return max(1, len(self.intensity.windows))
+
+    @property
+    def extra_columns(self) -> tuple[str, ...]:
+        """Manifest columns, beyond the header's, that the slices name; sorted."""
+        return tuple(sorted({name for slice_ in self.slices for name in slice_} - set(HEADER_SLICES)))
+
+    @property
+    def split_salt(self) -> str:
+        """Salt of the hash that draws a patient's split."""
+        return self.splits.salt or self.name

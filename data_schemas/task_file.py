@@ -1,0 +1,150 @@
+"""Reads a task from YAML, and says of every problem which line it is on and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from data_schemas.errors import TaskError
+from data_schemas.task import Task
+
+_TASKS = importlib.resources.files("data_schemas") / "tasks"
+
+
+def shipped_tasks() -> tuple[str, ...]:
+    """Returns the names of the tasks that ship with Radflow, sorted."""
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in _TASKS.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_task(name_or_path: str) -> Task:
+    """Returns the task that ships under a name, or that a YAML file describes.
+
+    Args:
+        name_or_path: a shipped task's name, or the path of a `.yaml` file.
+
+    Raises:
+        TaskError: there is no such task, or the file is wrong; every problem is listed with its line.
+    """
+    if not name_or_path.endswith((".yaml", ".yml")) and name_or_path in shipped_tasks():
+        return parse_task((_TASKS / f"{name_or_path}.yaml").read_text(encoding="utf-8"), f"task {name_or_path}")
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise TaskError(name_or_path, [f"no such task or file; shipped tasks: {', '.join(shipped_tasks())}"])
+    return parse_task(path.read_text(encoding="utf-8"), f"task file {path.name}")
+
+
+def parse_task(text: str, what: str = "task") -> Task:
+    """Returns the task that YAML text describes.
+
+    Args:
+        text: the YAML document.
+        what: how messages name it.
+
+    Raises:
+        TaskError: every problem, each with its line and what would mend it.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise TaskError(what, [f"line {line}: this is not YAML: {error.problem}"]) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise TaskError(what, ["line 1: a task is a mapping of keys to values; see `radflow tasks --show synthetic_chest`"])
+    repeated = [f"line {line}: {key!r} stands twice; keep one" for key, line in _repeated_keys(node)]
+    try:
+        task = Task.model_validate(value)
+    except ValidationError as error:
+        raise TaskError(what, repeated + [_problem(node, details) for details in error.errors()]) from error
+    if repeated:
+        raise TaskError(what, repeated)
+    return task
+
+
+def task_to_json(task: Task) -> str:
+    """Returns the task as canonical JSON: equal tasks give equal text, whatever their YAML looked like."""
+    return json.dumps(task.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def task_from_json(text: str) -> Task:
+    """Returns the task that `task_to_json` wrote."""
+    return Task.model_validate_json(text)
+
+
+def _problem(root: yaml.Node, details: Any) -> str:
+    location = [part for part in details["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    where = ".".join(str(part) for part in location) or "the task"
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "extra_forbidden":
+        message = _unknown_key(location)
+    elif details["type"] == "missing":
+        message = "this key is missing; add it"
+    elif "input" in details and isinstance(details["input"], str | int | float):
+        message = f"{message} (it is {details['input']!r})"
+    return f"line {_line(root, location)}: {where}: {message}"
+
+
+def _unknown_key(location: list[Any]) -> str:
+    known = _keys_at(location[:-1])
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return "unknown key" + (f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}")
+
+
+def _keys_at(location: list[Any]) -> list[str]:
+    model: Any = Task
+    for part in location:
+        if isinstance(part, int):
+            continue
+        model = _model_in(model.model_fields[part].annotation)
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _line(node: yaml.Node, location: list[Any]) -> int:
+    """Returns the 1-based line of the deepest node on the way to `location`."""
+    line: int = node.start_mark.line + 1
+    for part in location:
+        step = _child(node, part)
+        if step is None:
+            break
+        line, node = step
+    return line
+
+
+def _child(node: yaml.Node, part: Any) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    return None
+
+
+def _repeated_keys(node: yaml.Node) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            yield from _repeated_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _repeated_keys(value)
