@@ -326,14 +326,16 @@ class Task(_Strict):
             problems += self._gate_problems(gate)
         if self.image.normalization == "standardized" and self.model.weights != "none":
             problems.append("image.normalization: standardized clashes with pretrained weights, which bring their own scaling")
+        if self.model.weights == "none" and not self.training.epochs:
+            problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
     def _gate_problems(self, gate: Gate) -> list[str]:
         problems = []
-        if gate.finding is not None and gate.finding not in self.labels.names:
-            problems.append(f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.names)}")
+        if gate.finding is not None and gate.finding not in self.labels.findings:
+            problems.append(f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.findings)}")
         if gate.finding is None and gate.metric == "accuracy" and self.labels.type == "multi_label":
             problems.append(f"gate {gate.name!r}: accuracy of a multi-label task needs a `finding`")
         if gate.slice and tuple(gate.slice) not in self.slices:

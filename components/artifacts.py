@@ -1,0 +1,17 @@
+"""Artifact types of Radflow's components. KFP wants `package.Class`, so `components/__init__.py` offers them by name."""
+
+from __future__ import annotations
+
+from tfx.types.artifact import Artifact
+
+
+class IngestReport(Artifact):
+    """`ingest.json`, a `data_schemas.ingest_report.IngestReport`."""
+
+    TYPE_NAME = "IngestReport"
+
+
+class DataCheckReport(Artifact):
+    """`data_check.json` and `data_check.html`: what DataCheck found, and whether the run may go on."""
+
+    TYPE_NAME = "DataCheckReport"

@@ -1,0 +1,146 @@
+"""Starts the embedded model server on the exported model and asks it, over gRPC, what the Trainer has answered."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from data_schemas.errors import RadflowError
+from data_schemas.features import EXAMPLE_ID
+from data_schemas.wire import example_pb2
+from serving.client import ModelClient
+
+TOLERANCE = 1e-5
+"""Largest difference of a score: float32 sums in another order, and no more."""
+_BATCH = 16
+_NAME = "candidate"
+_START_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the canary found; `reason` is empty when the model is blessed."""
+
+    reason: str
+    largest_difference: float
+    latency_p50_ms: float
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of ServingCanary."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the InfraBlessing."""
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        run = artifact_utils.get_single_instance(input_dict["model_run"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        folder = artifact_utils.get_split_uri(input_dict["examples"], "eval")
+        rows = read_rows(folder, exec_properties["rows"])
+        verdict = judge(Path(path_utils.serving_model_dir(model.uri)), rows, Path(run.uri) / "eval_scores.json")
+        blessing.set_int_custom_property("blessed", int(not verdict.reason))
+        blessing.set_string_custom_property("reason", verdict.reason)
+        blessing.set_string_custom_property("largest_difference", f"{verdict.largest_difference:.3g}")
+        blessing.set_string_custom_property("latency_p50_ms", f"{verdict.latency_p50_ms:.2f}")
+        Path(blessing.uri).mkdir(parents=True, exist_ok=True)
+        marker = "INFRA_NOT_BLESSED" if verdict.reason else "INFRA_BLESSED"
+        (Path(blessing.uri) / marker).write_text(verdict.reason)
+
+
+def read_rows(folder: str, count: int) -> dict[str, bytes]:
+    """Returns the first serialized examples of a split, by example id."""
+    files = sorted(tf.io.gfile.glob(f"{folder}/*"))
+    rows: dict[str, bytes] = {}
+    for record in tf.data.TFRecordDataset(files, compression_type="GZIP").take(count).as_numpy_iterator():
+        example = example_pb2.Example.FromString(record)
+        rows[example.features.feature[EXAMPLE_ID].bytes_list.value[0].decode()] = record
+    return rows
+
+
+def judge(model: Path, rows: dict[str, bytes], expected_file: Path) -> Verdict:
+    """Returns whether a model, served, gives the scores that the Trainer wrote.
+
+    Args:
+        model: the SavedModel.
+        rows: serialized examples by id.
+        expected_file: the Trainer's `eval_scores.json`.
+    """
+    recorded = json.loads(expected_file.read_text())
+    expected = dict(zip(recorded["example_ids"], recorded["scores"], strict=True))
+    try:
+        with _served(model) as client:
+            scores, latencies = _ask(client, rows)
+    except RadflowError as error:
+        return Verdict(f"the model does not serve: {error}", float("nan"), float("nan"))
+    wanted = np.asarray([expected[key] for key in rows], np.float32)
+    difference = float(np.max(np.abs(scores - wanted)))
+    agrees = difference <= TOLERANCE
+    reason = "" if agrees else f"served scores differ from the Trainer's by {difference:.2g} (allowed {TOLERANCE:g})"
+    return Verdict(reason, difference, statistics.median(latencies) * 1000)
+
+
+def _ask(client: ModelClient, rows: dict[str, bytes]) -> tuple[np.ndarray, list[float]]:
+    """Returns the scores of all rows, asked in batches, and the seconds that single rows took."""
+    records = list(rows.values())
+    batches = [records[start : start + _BATCH] for start in range(0, len(records), _BATCH)]
+    scores = np.concatenate([client.predict(batch).outputs["scores"] for batch in batches])
+    latencies = []
+    for record in records[:_BATCH]:
+        start = time.perf_counter()
+        client.predict([record])
+        latencies.append(time.perf_counter() - start)
+    return scores, latencies
+
+
+@contextmanager
+def _served(model: Path) -> Iterator[ModelClient]:
+    """Serves a model on a free port of this machine, in a process of its own, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "1").symlink_to(model.absolute(), target_is_directory=True)
+        command = [sys.executable, "-m", "serving.server", "--port", "0", "--model_name", _NAME]
+        process = subprocess.Popen(
+            [*command, "--model_base_path", folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        try:
+            with ModelClient(_address(process), _NAME) as client:
+                yield client
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Returns HOST:PORT from the line that the server prints when it is ready."""
+    assert process.stdout is not None
+    too_late = threading.Timer(_START_TIMEOUT_S, process.kill)
+    too_late.start()
+    try:
+        for line in process.stdout:
+            if line.startswith("serving "):
+                return line.rsplit(" on ", 1)[1].strip()
+    finally:
+        too_late.cancel()
+    raise RadflowError(f"the model server ended with status {process.wait()} before it was ready")

@@ -1,0 +1,56 @@
+"""The folder that model servers poll: `OUTPUT/serving/TASK/VERSION/`, versions as plain integers."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from data_schemas.errors import ConfigurationError
+
+_CHUNK = 1 << 20
+
+
+def versions(folder: Path) -> dict[int, Path]:
+    """Returns the version folders in a served folder, by number; `001` is version 1, as TensorFlow Serving reads it."""
+    if not folder.is_dir():
+        return {}
+    return {int(entry.name): entry for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name.isdecimal()}
+
+
+def newest_version(folder: Path) -> Path | None:
+    """Returns the folder of the highest version, or None when nothing is served."""
+    found = versions(folder)
+    return found[max(found)] if found else None
+
+
+def resolve_version(folder: Path) -> Path:
+    """Returns the version folder that a `--model DIR` means: itself, or its newest version.
+
+    Raises:
+        ConfigurationError: there is no model.
+    """
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    newest = newest_version(folder)
+    if newest is None or not (newest / "saved_model.pb").is_file():
+        raise ConfigurationError(
+            f"no model in {folder}: give OUTPUT/serving/TASK, or one version folder in it; `radflow run` makes them"
+        )
+    return newest
+
+
+def model_digest(version: Path) -> str:
+    """Returns a SHA-256 over the names and bytes of every file of a model, in hex."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in version.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(version)}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def served_state(folder: Path) -> str:
+    """Returns a text that changes when another model is served: part of the cache key of the step that reads it."""
+    newest = newest_version(folder)
+    return f"{newest.name}:{model_digest(newest)}" if newest else "nothing is served"

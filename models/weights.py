@@ -1,0 +1,74 @@
+"""Finds pretrained weights: a folder given, then Keras' cache, then the network. Never falls back to random ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from data_schemas.errors import WeightsError
+from data_schemas.task import Model
+from models.backbones import BACKBONES
+
+WEIGHTS_VARIABLE = "RADFLOW_WEIGHTS"
+_DOWNLOAD_TIMEOUT_S = 60
+
+
+def find_weights(model: Model, *, folder: Path | None) -> Path | None:
+    """Returns the file of the weights that a task asks for, downloading it if need be; None for random weights.
+
+    Args:
+        model: the task's model section.
+        folder: where to look first (`--weights`, `RADFLOW_WEIGHTS`).
+
+    Raises:
+        WeightsError: they are nowhere to be had; the message says what to fetch and where to put it.
+    """
+    if model.weights == "none":
+        return None
+    if model.weights != "imagenet":
+        return _named_file(model.weights, folder)
+    row = BACKBONES[model.backbone]
+    url = row.weights_url(model.alpha)
+    name = url.rsplit("/", 1)[1]
+    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    for candidate in filter(None, (folder, cache)):
+        if (candidate / name).is_file():
+            return candidate / name
+    return _download(url, cache / name)
+
+
+def weights_digest(path: Path | None) -> str:
+    """Returns the SHA-256 of a weights file in hex; empty for random weights."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+
+
+def _named_file(name: str, folder: Path | None) -> Path:
+    candidates = [Path(name)] + ([folder / name] if folder else [])
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    raise WeightsError(
+        f"model.weights names the file {name}, which does not exist"
+        f"{f' (nor does it in {folder})' if folder else ''}; write `imagenet`, `none` or the path of a weights file"
+    )
+
+
+def _download(url: str, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as response, partial.open("wb") as file:  # noqa: S310  # the scheme is ours
+            while chunk := response.read(1 << 20):
+                file.write(chunk)
+    except (urllib.error.URLError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        raise WeightsError(
+            f"pretrained weights {target.name} are not on this machine and could not be downloaded ({error}); fetch {url} "
+            f"and put it into a folder that you name with --weights or {WEIGHTS_VARIABLE}, or into Keras' cache, or write "
+            "`weights: none` in the task to start from random weights"
+        ) from error
+    partial.replace(target)
+    return target

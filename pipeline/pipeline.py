@@ -1,0 +1,145 @@
+"""The whole pipeline as one function, the same under every runner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.components import ExampleValidator, Trainer, Transform, Tuner
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2, trainer_pb2, tuner_pb2
+
+from components.champion.component import Champion
+from components.data_check.component import DataCheck
+from components.dicom_example_gen.component import DicomExampleGen
+from components.evaluator.component import Evaluator
+from components.pusher.component import Pusher
+from components.serving_canary.component import ServingCanary
+from components.statistics_gen.component import statistics_gen
+from data_schemas.schema import tabular_features
+from data_schemas.task_file import task_to_json
+from pipeline.settings import PipelineSettings
+
+PREPROCESSING = "models.preprocessing.preprocessing_fn"
+TUNER = "models.tuner.tuner_fn"
+TRAINER = "models.trainer.run_fn"
+
+
+def create_pipeline(settings: PipelineSettings) -> Pipeline:
+    """Returns the pipeline of a task: DICOM and labels in, a blessed and served model out.
+
+    Args:
+        settings: the task, its data and where everything goes.
+    """
+    return Pipeline(
+        pipeline_name=settings.task.name,
+        pipeline_root=str(settings.pipeline_root),
+        components=_components(settings),
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(settings.metadata)),
+        beam_pipeline_args=list(settings.beam_args),
+    )
+
+
+def _components(settings: PipelineSettings) -> list[Any]:
+    task, digests = task_to_json(settings.task), settings.code_digests
+    example_gen = DicomExampleGen(
+        manifest=settings.manifest,
+        task=task,
+        pseudonym_key=settings.pseudonym_key,
+        fingerprint=settings.fingerprint,
+        code_digest=digests["imaging"],
+    )
+    examples, ingest_report = example_gen.outputs["examples"], example_gen.outputs["ingest_report"]
+    statistics = statistics_gen(examples, features=tabular_features(settings.task))
+    schema_gen = ImportSchemaGen(schema_file=str(settings.schema))
+    schema = schema_gen.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema)
+    data_check = DataCheck(
+        anomalies=validator.outputs["anomalies"],
+        ingest_report=ingest_report,
+        task=task,
+        report_folder=settings.reports,
+        code_digest=digests["components"],
+    )
+    transform = Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn=PREPROCESSING,
+        custom_config={"task": task, "code_digest": digests["models"]},
+        materialize=False,
+        disable_statistics=True,
+    )
+    # The order that TFX cannot see in the data: nothing is computed on data that DataCheck refuses.
+    transform.add_upstream_node(data_check)
+    tuner = _tuner(settings, examples=examples, transform=transform) if settings.task.tuning.enabled else None
+    trainer = _trainer(settings, examples=examples, transform=transform, tuner=tuner)
+    before_push = _judges(settings, examples=examples, ingest_report=ingest_report, trainer=trainer)
+    evaluator, canary = before_push[-2:]
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=canary.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(settings.served_folder))
+        ),
+    )
+    front = [example_gen, statistics, schema_gen, validator, data_check, transform]
+    return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher]
+
+
+def _judges(settings: PipelineSettings, *, examples: Any, ingest_report: Any, trainer: Trainer) -> list[Any]:
+    """Returns what stands between the Trainer and the Pusher: Champion, Evaluator, ServingCanary."""
+    digests = settings.code_digests
+    champion = Champion(
+        ingest_report=ingest_report, served_folder=settings.served_folder, served_state=settings.served_state
+    )
+    evaluator = Evaluator(
+        examples=examples,
+        model=trainer.outputs["model"],
+        champion=champion.outputs["champion"],
+        task=task_to_json(settings.task),
+        code_digest=digests["evaluation"],
+    )
+    canary = ServingCanary(
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        examples=examples,
+        code_digest=digests["serving"],
+    )
+    return [champion, evaluator, canary]
+
+
+def _tuner(settings: PipelineSettings, *, examples: Any, transform: Transform) -> Tuner:
+    return Tuner(
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        tuner_fn=TUNER,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        tune_args=tuner_pb2.TuneArgs(num_parallel_trials=1),
+        custom_config=_training_config(settings),
+    )
+
+
+def _trainer(settings: PipelineSettings, *, examples: Any, transform: Transform, tuner: Tuner | None) -> Trainer:
+    return Trainer(
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        run_fn=TRAINER,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config=_training_config(settings),
+    )
+
+
+def _training_config(settings: PipelineSettings) -> dict[str, Any]:
+    return {
+        "task": task_to_json(settings.task),
+        "weights": settings.weights,
+        "weights_digest": settings.weights_digest,
+        "pseudonym_key_id": settings.pseudonym_key_id,
+        "code_digest": settings.code_digests["models"],
+    }

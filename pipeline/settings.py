@@ -1,0 +1,73 @@
+"""What a pipeline is made from, once it is clear that it can run; the runners fill it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_schemas.task import Task
+
+
+@dataclass(frozen=True)
+class PipelineSettings:
+    """Everything that `create_pipeline` needs.
+
+    Attributes:
+        task: the diagnosis task.
+        manifest: absolute path of the manifest.
+        output: absolute path of the folder that receives everything.
+        fingerprint: `Manifest.fingerprint()`.
+        schema: path of the TFDV schema of the task; its name changes with its content.
+        weights: path of the pretrained weights, or empty; `weights_digest` is their SHA-256.
+        pseudonym_key_id: which key pseudonyms are made with.
+        served_state: what is served when the run starts.
+        code_digests: by package, a digest of its sources, so that changed code is not answered from the cache.
+        beam_args: arguments for every Beam step.
+    """
+
+    task: Task
+    manifest: Path
+    output: Path
+    fingerprint: str
+    schema: Path
+    weights: str
+    weights_digest: str
+    pseudonym_key_id: str
+    served_state: str
+    code_digests: dict[str, str]
+    beam_args: tuple[str, ...] = ()
+
+    @property
+    def pipeline_root(self) -> Path:
+        """Where TFX keeps artifacts."""
+        return self.output / "pipeline"
+
+    @property
+    def metadata(self) -> Path:
+        """The MLMD store."""
+        return self.output / "metadata.sqlite"
+
+    @property
+    def served_folder(self) -> Path:
+        """The folder that model servers poll."""
+        return served_folder(self.output, self.task)
+
+    @property
+    def pseudonym_key(self) -> Path:
+        """The pseudonym key file."""
+        return pseudonym_key(self.output)
+
+    @property
+    def reports(self) -> Path:
+        """Reports that survive a stopped run, one folder a run."""
+        return self.output / "reports"
+
+
+def served_folder(output: Path, task: Task) -> Path:
+    """Returns `OUTPUT/serving/TASK`."""
+    return output / "serving" / task.name
+
+
+def pseudonym_key(output: Path) -> Path:
+    """Returns the path of the pseudonym key, in a folder that only its owner may read."""
+    return output / "private" / "pseudonym.key"
