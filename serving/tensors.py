@@ -1,8 +1,9 @@
 """TensorFlow's TensorProto to and from numpy arrays, without TensorFlow.
 
-Every function takes `data_schemas.wire.serving_pb2.Tensor` and `tensorflow.TensorProto` alike: they differ in name alone.
-The rules are those of `tensorflow::Tensor::FromProto` (tensorflow/core/framework/tensor.cc): values stand either packed in
-`tensor_content` or in the `*_val` field of the type; too few repeat the last one, none at all are zeros, too many are cut.
+Every function takes `data_schemas.wire.serving_pb2.Tensor` and `tensorflow.TensorProto` alike: only their names differ.
+The rules are those of `tensorflow::Tensor::FromProto` (tensorflow/core/framework/tensor.cc): values stand either packed
+in `tensor_content` or in the `*_val` field of the type; too few repeat the last one, none at all are zeros, too many are
+cut.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def to_array(message: Any) -> Array:
         message: a Tensor or TensorProto.
 
     Returns:
-        An array of the message's shape; strings are `bytes` in an object array. Read-only where it shares the message's
-        `tensor_content`.
+        An array of the message's shape; strings are `bytes` in an object array. Read-only where it shares the
+        message's `tensor_content`.
 
     Raises:
         TensorFormatError: the type is unknown, the shape impossible, or `tensor_content` has another size.
@@ -94,7 +95,7 @@ def to_message(array: Array) -> serving_pb2.Tensor:
 
 
 def write_values(message: Any, array: Array) -> None:
-    """Writes an array into an empty message the way TensorFlow Serving answers: every value in the type's `*_val` field.
+    """Writes an array into an empty message as TensorFlow Serving answers: every value in the type's `*_val` field.
 
     Args:
         message: an empty Tensor or TensorProto.

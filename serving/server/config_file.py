@@ -41,7 +41,8 @@ def _model_config(message: Any) -> ModelConfig:
         raise ConfigurationError("--model_config_file: every model needs a `name` and a `base_path`")
     if message.version_labels:
         raise ConfigurationError(
-            f"--model_config_file: model {message.name}: `version_labels` are not supported; remove them, or use TensorFlow Serving"
+            f"--model_config_file: model {message.name}: `version_labels` are not supported here; "
+            "remove them, or use TensorFlow Serving"
         )
     return ModelConfig(message.name, Path(message.base_path), _policy(message.model_version_policy))
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from serving.server.config import ModelConfig
 from serving.server.errors import invalid_argument
-from serving.server.served_model import Load, Retries, ServedModel, State, VersionStatus, not_found
 from serving.server.servable import Servable
+from serving.server.served_model import DEFAULT_RETRIES, Load, Retries, ServedModel, State, VersionStatus, not_found
 
 
 class Models:
@@ -31,7 +31,7 @@ class Models:
         load: Load = Servable.load,
         *,
         aliases: Mapping[str, str] | None = None,
-        retries: Retries = Retries(),
+        retries: Retries = DEFAULT_RETRIES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models = {config.name: ServedModel(config, load, clock=clock, retries=retries) for config in configs}

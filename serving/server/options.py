@@ -1,4 +1,4 @@
-"""The flags of `python -m serving.server`: those of tensorflow_model_server, as far as this server has what they ask for."""
+"""The flags of `python -m serving.server`: tensorflow_model_server's, as far as this server has what they ask for."""
 
 from __future__ import annotations
 

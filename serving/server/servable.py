@@ -158,7 +158,8 @@ def check_names(definition: Any, inputs: Collection[str]) -> None:
     if len(given) != len(known):
         raise invalid_argument(
             f"input size does not match signature: {len(given)}!={len(known)} len({_braced(given)}) != "
-            f"len({_braced(known)}). Sent extra: {_braced(given - known)}. Missing but required: {_braced(known - given)}."
+            f"len({_braced(known)}). Sent extra: {_braced(given - known)}. "
+            f"Missing but required: {_braced(known - given)}."
         )
     for name in sorted(given - known):
         expected = f"Inputs expected to be in the set {_braced(known)}."

@@ -42,6 +42,9 @@ class Retries:
     interval_s: float = 60.0
 
 
+DEFAULT_RETRIES = Retries()
+
+
 @dataclass(frozen=True)
 class VersionStatus:
     """What GetModelStatus says of a version; code and message are those of the last failed load, else 0 and empty."""
@@ -53,9 +56,10 @@ class VersionStatus:
 
 
 class Load(Protocol):
-    """What turns a version folder into a servable: `Servable.load`, or what a test puts in its place."""
+    """What turns a version folder into a servable, as `Servable.load` does."""
 
-    def __call__(self, version_dir: Path, /) -> Servable: ...
+    def __call__(self, version_dir: Path, /) -> Servable:
+        """Returns the loaded version; may raise anything."""
 
 
 @dataclass
@@ -81,7 +85,7 @@ class ServedModel:
     """
 
     def __init__(
-        self, config: ModelConfig, load: Load, *, clock: Callable[[], float], retries: Retries = Retries()
+        self, config: ModelConfig, load: Load, *, clock: Callable[[], float], retries: Retries = DEFAULT_RETRIES
     ) -> None:
         self.config = config
         self._load = load

@@ -1,0 +1,142 @@
+"""`radflow predict`: sends images to a model server and prints what it answers, one JSON object a file.
+
+It needs the server's address alone: what the model wants and what its scores mean, it tells through `describe`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_schemas.errors import ConfigurationError, ImageRejected
+
+if TYPE_CHECKING:
+    from data_schemas.description import ModelDescription
+    from serving.client import ModelClient, Prediction
+
+NOTE = "Research software, not a medical device."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.description = "Send DICOM, PNG or JPEG files to a model server; print one JSON object for each."
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM, PNG or JPEG")
+    parser.add_argument("--server", required=True, metavar="HOST:PORT", help="address of the model server")
+    parser.add_argument(
+        "--model-name",
+        default="default",
+        metavar="NAME",
+        help="name the model is served under, its task's name; not needed for a server that `radflow serve` started",
+    )
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds for one file [%(default)s]")
+    parser.add_argument("--explain", metavar="LABEL", help="also draw where the model looked for this label (one FILE)")
+    parser.add_argument("--heatmap", type=Path, metavar="PNG", help="where --explain writes its heatmap")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints one line of JSON for every file; 0 if at least one was scored, else 1."""
+    from serving.client import ModelClient
+
+    _check(arguments)
+    scored = 0
+    with ModelClient(arguments.server, arguments.model_name, timeout_s=arguments.timeout) as client:
+        _check_label(arguments.explain, client.describe())
+        for file in arguments.files:
+            answer = _answer(client, file, arguments)
+            print(json.dumps({"file": str(file), **answer}), flush=True)
+            scored += "scores" in answer
+    return 0 if scored else 1
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An image's serialized tf.Example, what the model answered to it, and the version that answered."""
+
+    example: bytes
+    prediction: Prediction
+    description: ModelDescription
+
+
+def score_image(client: ModelClient, data: bytes) -> Scored:
+    """Scores an image as the version that answers wants it, also when the server changes to a new version meanwhile.
+
+    Raises:
+        ImageRejected: the task does not read such an image.
+        ModelServerError: the server is away, or refused the request.
+    """
+    from imaging.example import serving_example
+
+    description = client.describe()
+    while True:
+        example = serving_example(data, task=description.task)
+        prediction = client.predict([example])
+        answering = client.describe(prediction.version)
+        if answering.task == description.task:
+            return Scored(example, prediction, answering)
+        description = answering
+
+
+def answer_of(prediction: Prediction, description: ModelDescription) -> dict[str, Any]:
+    """Returns the JSON object of one prediction: scores by label, flagged findings, and what they hold for."""
+    labels = description.task.labels
+    scores = dict(zip(labels.names, (float(score) for score in prediction.outputs["scores"][0]), strict=True))
+    points = description.operating_points
+    return {
+        "model": description.task.name,
+        "version": prediction.version,
+        "scores": scores,
+        "flagged": [name for name in labels.findings if name in points and scores[name] >= points[name]],
+        "operating_points": points,
+        "calibrated": description.calibrated,
+        "prevalence": description.prevalence,
+        "intended_use": description.task.intended_use,
+        "note": NOTE,
+    }
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    host, _, port = arguments.server.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigurationError(f"--server {arguments.server}: give host and port, e.g. 127.0.0.1:8500")
+    if bool(arguments.explain) != bool(arguments.heatmap) or (arguments.explain and len(arguments.files) > 1):
+        raise ConfigurationError("--explain LABEL, --heatmap PNG and one FILE belong together")
+
+
+def _check_label(label: str | None, description: ModelDescription) -> None:
+    names = description.task.labels.names
+    if label and label not in names:
+        raise ConfigurationError(f"--explain {label}: the model's labels are {', '.join(names)}")
+
+
+def _answer(client: ModelClient, file: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        return {"status": "unreadable", "error": error.strerror or type(error).__name__}
+    try:
+        scored = score_image(client, data)
+    except ImageRejected as error:
+        return {"status": error.status, "error": str(error)}
+    answer = answer_of(scored.prediction, scored.description)
+    if arguments.explain:
+        answer["heatmap"] = str(_write_heatmap(client, scored, label=arguments.explain, out=arguments.heatmap))
+    return answer
+
+
+def _write_heatmap(client: ModelClient, scored: Scored, *, label: str, out: Path) -> Path:
+    """Writes where the version that scored the image looked for a label, as a grayscale PNG; returns its path."""
+    import cv2
+    import numpy as np
+
+    index = np.array([scored.description.task.labels.names.index(label)], np.int64)
+    version = scored.prediction.version
+    explained = client.predict([scored.example], signature="explain", version=version, label=index)
+    heatmap = np.rint(explained.outputs["heatmap"][0] * 255).astype(np.uint8)
+    try:
+        out.write_bytes(cv2.imencode(".png", heatmap)[1].tobytes())
+    except OSError as error:
+        raise ConfigurationError(f"--heatmap {out}: {error.strerror}; give a file that can be written") from error
+    return out
