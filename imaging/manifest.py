@@ -236,4 +236,7 @@ def _check_rows(rows: list[ManifestRow], problems: _Problems) -> None:
         problems.add("`split` is empty while other rows have one; give all rows a split, or none", *without)
     for splits in patient_splits.values():
         if len(splits) > 1:
-            problems.add(f"one patient is in the splits {' and '.join(sorted(splits))}; a patient has one split", *splits.values())
+            problems.add(
+                f"one patient is in the splits {' and '.join(sorted(splits))}; a patient has one split",
+                *splits.values(),
+            )

@@ -93,5 +93,7 @@ def _create(path: Path) -> None:
 def _read(path: Path) -> bytes:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        raise PseudonymKeyError(f"others may use the pseudonym key file {path} (mode {mode:04o}): run `chmod 600 {path}`")
+        raise PseudonymKeyError(
+            f"others may use the pseudonym key file {path} (mode {mode:04o}): run `chmod 600 {path}`"
+        )
     return path.read_bytes()

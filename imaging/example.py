@@ -1,0 +1,163 @@
+"""Bytes of an image -> serialized `tf.Example`: the one path that training and serving share.
+
+`training_example` and `serving_example` give the same pixels for the same bytes; only identity and label differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from data_schemas import features
+from data_schemas.errors import Unsupported
+from data_schemas.task import Task
+from data_schemas.wire import example_pb2
+from imaging.ages import age_group
+from imaging.canonical import canonical_image, encode_png
+from imaging.manifest import ManifestRow
+from imaging.patients import assign_split, patient_key
+from imaging.pseudonyms import Pseudonyms
+from imaging.quality import quality_features
+from imaging.source import SourceHeader, SourceImage, read_source
+
+
+@dataclass(frozen=True)
+class TrainingExample:
+    """One record of the data set.
+
+    Attributes:
+        serialized: `tf.Example` in wire format.
+        split: one of `features.SPLITS`.
+        patient: the patient's pseudonym.
+        warnings: what was odd, naming the manifest's row alone.
+    """
+
+    serialized: bytes
+    split: str
+    patient: str
+    warnings: tuple[str, ...]
+
+
+def training_example(
+    data: bytes, *, row: ManifestRow, task: Task, pseudonyms: Pseudonyms, given_splits: tuple[str, ...] = ()
+) -> TrainingExample:
+    """Returns the record of one manifest row.
+
+    Args:
+        data: the bytes of `row.file`.
+        row: fills and overrides what the file's header says.
+        task: labels, intensity policy, geometry, splits.
+        pseudonyms: turns the patient, the study and the image into names that reveal nothing.
+        given_splits: `Manifest.splits`.
+
+    Raises:
+        NotDicom, NoPixels, Unsupported, Corrupt: the image cannot be used for this task; the message says why.
+    """
+    source = read_source(data, frame=task.image.frame)
+    header, warnings = source.header, []
+    if row.patient_id and header.patient_id and row.patient_id != header.patient_id:
+        warnings.append(f"row {row.row}: patient_id differs from the DICOM's; the manifest's is used")
+    study = row.study_id or header.study_instance_uid
+    key = patient_key(
+        patient_id=row.patient_id or header.patient_id, issuer=header.issuer, site=row.site, study_instance_uid=study
+    )
+    warnings += [f"row {row.row}: {warning}" for warning in key.warnings]
+    digest = hashlib.sha256(data).hexdigest()
+    patient = pseudonyms.pseudonym("patient", key.key)
+    example = _example(source, task, row)
+    _put_text(example, features.EXAMPLE_ID, pseudonyms.pseudonym("image", digest))
+    _put_text(example, features.PATIENT, patient)
+    # An image without a study is one of its own: nothing says that two belong together.
+    _put_text(example, features.STUDY, pseudonyms.pseudonym("study", f"{key.key}\0{study or digest}"))
+    _put_labels(example, row, task)
+    split = assign_split(key.key, task=task, given=row.split, given_splits=given_splits)
+    return TrainingExample(_serialized(example), split, patient, tuple(warnings))
+
+
+def serving_example(data: bytes, *, task: Task) -> bytes:
+    """Returns the record that a model server is sent: the same pixels, without identity and label.
+
+    Raises:
+        NotDicom, NoPixels, Unsupported, Corrupt: as `training_example`.
+    """
+    return _serialized(_example(read_source(data, frame=task.image.frame), task, None))
+
+
+def _example(source: SourceImage, task: Task, row: ManifestRow | None) -> example_pb2.Example:
+    """Returns all features but identity and label, in a task that accepts the image."""
+    header = source.header if row is None else _overridden(source.header, row)
+    _check_accepted(header, task)
+    image = canonical_image(source, task)
+    example = example_pb2.Example()
+    example.features.feature[features.IMAGE].bytes_list.value.append(encode_png(image))
+    _put_integers(example, features.MANIFEST_ROW, [0 if row is None else row.row])
+    _put_integers(example, features.SOURCE_ROWS, [source.pixels.shape[0]])
+    _put_integers(example, features.SOURCE_COLUMNS, [source.pixels.shape[1]])
+    _put_integers(example, features.BITS_STORED, [header.bits_stored])
+    for name, numbers in quality_features(image, task.intensity).items():
+        _put_floats(example, name, numbers)
+    _put_floats(example, features.AGE_YEARS, [] if header.age_years is None else [header.age_years])
+    for name, value in _header_slices(header, row, task).items():
+        _put_text(example, name, value or features.UNKNOWN)
+    return example
+
+
+def _overridden(header: SourceHeader, row: ManifestRow) -> SourceHeader:
+    """Returns a header in which what the manifest says goes before what the file says."""
+    return dataclasses.replace(
+        header,
+        modality=row.modality.upper() or header.modality,
+        view=row.view.upper() or header.view,
+        sex=row.sex or header.sex,
+        age_years=header.age_years if row.age_years is None else row.age_years,
+        manufacturer=" ".join(row.manufacturer.upper().split()) or header.manufacturer,
+    )
+
+
+def _check_accepted(header: SourceHeader, task: Task) -> None:
+    """Raises unless the task takes this modality and view; one that is not known is taken."""
+    if header.modality and header.modality not in task.modalities:
+        raise Unsupported(f"modality {header.modality[:16]}; the task takes {', '.join(task.modalities)}")
+    if header.view and task.views and header.view not in task.views:
+        raise Unsupported(f"view {header.view[:16]}; the task takes {', '.join(task.views)}")
+
+
+def _header_slices(header: SourceHeader, row: ManifestRow | None, task: Task) -> dict[str, str]:
+    found = {
+        features.SEX: header.sex,
+        features.AGE_GROUP: age_group(header.age_years, task.age_groups),
+        features.MODALITY: header.modality,
+        features.VIEW: header.view,
+        features.MANUFACTURER: header.manufacturer,
+        features.SITE: "" if row is None else row.site,
+    }
+    extra = {} if row is None else row.extra
+    return found | {features.extra_column(name): extra.get(name, "") for name in task.extra_columns}
+
+
+def _put_labels(example: example_pb2.Example, row: ManifestRow, task: Task) -> None:
+    if task.labels.type == "multi_class":
+        _put_text(example, features.LABEL, row.label)
+    else:
+        _put_integers(example, features.FINDINGS, row.findings)
+
+
+def _put_text(example: example_pb2.Example, name: str, value: str) -> None:
+    example.features.feature[name].bytes_list.value.append(value.encode("utf-8", "replace"))
+
+
+def _put_integers(example: example_pb2.Example, name: str, numbers: Iterable[int]) -> None:
+    example.features.feature[name].int64_list.value.extend(numbers)
+
+
+def _put_floats(example: example_pb2.Example, name: str, numbers: Iterable[float]) -> None:
+    # Touched even when empty: an unknown number is an empty list, not a feature that is missing.
+    example.features.feature[name].float_list.SetInParent()
+    example.features.feature[name].float_list.value.extend(numbers)
+
+
+def _serialized(example: example_pb2.Example) -> bytes:
+    """Returns the wire format with map keys in order, so that equal examples are equal bytes."""
+    return example.SerializeToString(deterministic=True)

@@ -1,0 +1,85 @@
+"""What a file is, and how it decodes or why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from data_schemas.errors import Corrupt, ImageRejected, Unsupported
+from imaging.decoders import decode_frames, pixel_format
+from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
+from imaging.limits import MAX_FILE_BYTES, MAX_INSPECTED_SAMPLES
+from imaging.raster import is_raster, read_raster
+
+FIELDS = (
+    "file",
+    "status",
+    "modality",
+    "transfer_syntax",
+    "photometric",
+    "rows",
+    "columns",
+    "frames",
+    "raw_dtype",
+    "raw_min",
+    "raw_max",
+    "reason",
+)
+"""Keys of `inspect_file`'s answer, in their order; None stands for what is not known."""
+
+
+def inspect_file(path: Path) -> dict[str, Any]:
+    """Returns what a file is and how it decodes.
+
+    `status` is `ok`, `no_pixels`, `unsupported`, `corrupt` or `not_dicom`; `reason` says why it is not `ok`. `raw_dtype`,
+    `raw_min` and `raw_max` are of the decoded pixels over all frames, before any LUT. A header's contents other than the
+    modality and the shape are never in it.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    answer: dict[str, Any] = dict.fromkeys(FIELDS) | {"file": str(path), "status": "ok"}
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise Unsupported(f"the file is larger than {MAX_FILE_BYTES} bytes")
+        data = path.read_bytes()
+        if is_raster(data):
+            _inspect_raster(data, answer)
+        else:
+            _inspect_dicom(read_dataset(data), answer)
+    except ImageRejected as rejected:
+        answer |= {"status": rejected.status, "reason": str(rejected)}
+    return answer
+
+
+def _inspect_raster(data: bytes, answer: dict[str, Any]) -> None:
+    pixels = read_raster(data)
+    answer |= {"rows": pixels.shape[0], "columns": pixels.shape[1], "frames": 1}
+    answer |= {"raw_dtype": str(pixels.dtype), "raw_min": int(pixels.min()), "raw_max": int(pixels.max())}
+
+
+def _inspect_dicom(dataset: Dataset, answer: dict[str, Any]) -> None:
+    syntax = transfer_syntax(dataset)
+    answer |= {
+        "modality": text(dataset, "Modality") or None,
+        "transfer_syntax": None if syntax is None else str(syntax),
+        "photometric": text(dataset, "PhotometricInterpretation") or None,
+    }
+    for name, keyword in (("rows", "Rows"), ("columns", "Columns"), ("frames", "NumberOfFrames")):
+        try:
+            answer[name] = integer(dataset, keyword)
+        except Corrupt:
+            answer[name] = None  # the decoding below says what is wrong with it
+    layout = pixel_format(dataset)
+    answer["frames"] = layout.frames
+    if layout.frames * int(np.prod(layout.shape)) > MAX_INSPECTED_SAMPLES:
+        raise Unsupported(
+            f"{layout.frames} frames of {layout.shape}; at most {MAX_INSPECTED_SAMPLES} samples are inspected"
+        )
+    bounds = [(frame.dtype, frame.min(), frame.max()) for frame in decode_frames(dataset)]
+    answer["raw_dtype"] = str(bounds[0][0])
+    answer["raw_min"] = min(low for _, low, _ in bounds).item()
+    answer["raw_max"] = max(high for _, _, high in bounds).item()

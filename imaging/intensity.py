@@ -1,0 +1,150 @@
+"""Stored values -> 16-bit canonical values, by the task's policy. The pipeline of PS3.4, N.2, on whole images at once.
+
+An integer image has at most 65,536 different values, so every policy is computed once for each value that occurs and
+looked up for the pixels: exact in float64, and as fast for a sigmoid as for a shift.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import Unsupported
+from data_schemas.task import Intensity
+from imaging.presentation import LookupTable, Presentation, VoiWindow
+
+FULL_SCALE = 65_535
+"""Canonical white."""
+HOUNSFIELD_OFFSET = 32_768
+"""Canonical value of 0 HU (water); -1000 HU (air) is 31,768."""
+AIR = -1000.0
+"""HU of pixels outside the image, which are padded with values below any tissue."""
+
+Values = NDArray[np.float64]
+
+
+def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity: Intensity) -> NDArray[np.uint16]:
+    """Returns an image in canonical 16-bit values, the lowest of which is black whatever the file's polarity.
+
+    Policies:
+        voi: the VOI LUT (PS3.3, C.11.2.1.1), else the first window; without either, the stored range of an image that is
+            `display_ready`, else the image's own range. For CR, DX, MG, XA and US, whose makers and radiographers
+            chose that window.
+        full_range: 0..65535 is the range that Bits Stored allows: nothing depends on the image or its window.
+        percentile: 0..65535 is between two percentiles of the image (nearest rank): for MR, which has no unit.
+        hounsfield: HU + 32768, so that the windows can be chosen later, in the graph. For CT.
+
+    Pixel padding takes no part in ranges and percentiles, and becomes black, or air in Hounsfield units. MONOCHROME1 is
+    inverted once, last.
+
+    Args:
+        pixels: (rows, columns), stored values of any integer or float type.
+        presentation: of the same image.
+        intensity: the task's policy.
+
+    Raises:
+        Unsupported: `hounsfield` and the image does not say how its values become HU.
+    """
+    stored, counts, positions = _distribution(pixels)
+    padded = _padded(stored, presentation)
+    if padded.all():
+        padded[:] = False
+    shown = np.where(padded, 0, counts)
+    values = modality_values(np.where(np.isfinite(stored), stored, 0), presentation)
+    if intensity.policy == "hounsfield":
+        _require_hounsfield(presentation)
+        values = np.where(padded, AIR, values)
+        table = np.rint(values + HOUNSFIELD_OFFSET).clip(0, FULL_SCALE)
+    else:
+        unit = _unit(values, shown, presentation, intensity).clip(0, 1)
+        unit = 1 - unit if presentation.inverted else unit
+        table = np.rint(np.where(padded, 0, unit) * FULL_SCALE)
+    return table.astype(np.uint16)[positions].reshape(pixels.shape)
+
+
+def modality_values(stored: Values, presentation: Presentation) -> Values:
+    """Returns stored values after the Modality LUT, or Rescale Slope and Intercept (PS3.3, C.11.1)."""
+    if presentation.modality_lut is not None:
+        return looked_up(stored, presentation.modality_lut)
+    slope = 1.0 if presentation.slope is None else presentation.slope
+    return stored * slope + (presentation.intercept or 0.0)
+
+
+def looked_up(values: Values, table: LookupTable) -> Values:
+    """Returns the entries of a lookup table for values; those beyond an end take the entry there."""
+    return table.entries[np.rint(values - table.first).clip(0, len(table.entries) - 1).astype(np.intp)]
+
+
+def windowed(values: Values, window: VoiWindow) -> Values:
+    """Returns values in 0..1 after a window (PS3.3, C.11.2.1.2.1 LINEAR, C.11.2.1.3.1 SIGMOID, .2 LINEAR_EXACT)."""
+    if window.function == "SIGMOID":
+        exponent = (-4 * (values - window.center) / window.width).clip(-700, 700)
+        return np.asarray(1 / (1 + np.exp(exponent)))
+    if window.function == "LINEAR_EXACT":
+        return ((values - window.center) / window.width + 0.5).clip(0, 1)
+    if window.width == 1:
+        return np.where(values <= window.center - 0.5, 0.0, 1.0)
+    return ((values - (window.center - 0.5)) / (window.width - 1) + 0.5).clip(0, 1)
+
+
+def _distribution(pixels: NDArray[Any]) -> tuple[Values, NDArray[np.int64], NDArray[Any]]:
+    """Returns the values that may occur, how often each does, and for each pixel its value's position."""
+    if pixels.dtype.kind in "iub":
+        low, high = int(pixels.min()), int(pixels.max())
+        if high - low < 2**16:
+            positions = np.subtract(pixels, low, dtype=np.int64).ravel()
+            return np.arange(low, high + 1, dtype=np.float64), np.bincount(positions), positions
+    values, positions, counts = np.unique(pixels, return_inverse=True, return_counts=True)
+    return values.astype(np.float64), counts, positions.ravel()
+
+
+def _padded(stored: Values, presentation: Presentation) -> NDArray[np.bool_]:
+    outside = ~np.isfinite(stored)
+    if presentation.padding is not None:
+        low, high = presentation.padding
+        outside |= (stored >= low) & (stored <= high)
+    return outside
+
+
+def _require_hounsfield(presentation: Presentation) -> None:
+    if presentation.modality_lut is not None:
+        raise Unsupported("a Modality LUT instead of Rescale Slope and Intercept: its values are not Hounsfield units")
+    if presentation.slope is None or presentation.intercept is None:
+        raise Unsupported("no Rescale Slope and Intercept: stored values cannot become Hounsfield units")
+    if presentation.rescale_type not in ("", "HU", "US"):
+        raise Unsupported(f"Rescale Type is {presentation.rescale_type[:16]}, not HU")
+
+
+def _unit(values: Values, counts: NDArray[Any], presentation: Presentation, intensity: Intensity) -> Values:
+    """Returns values in 0..1 by a policy that shows them."""
+    if intensity.policy == "voi" and presentation.voi_lut is not None:
+        return looked_up(values, presentation.voi_lut) / (2**presentation.voi_lut.bits - 1)
+    if intensity.policy == "voi" and presentation.window is not None:
+        return windowed(values, presentation.window)
+    if intensity.policy == "percentile":
+        return _stretched(values, *_percentiles(values, counts, intensity.percentiles))
+    if intensity.policy == "full_range" or presentation.display_ready:
+        return _stretched(values, *_stored_range(presentation))
+    return _stretched(values, *_percentiles(values, counts, (0, 100)))
+
+
+def _stretched(values: Values, low: float, high: float) -> Values:
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)
+
+
+def _stored_range(presentation: Presentation) -> tuple[float, float]:
+    """Returns the modality values of the lowest and highest stored value that Bits Stored allows."""
+    low = -(2 ** (presentation.bits_stored - 1)) if presentation.signed else 0
+    ends = modality_values(np.array([low, low + 2**presentation.bits_stored - 1], np.float64), presentation)
+    return float(ends.min()), float(ends.max())
+
+
+def _percentiles(values: Values, counts: NDArray[Any], percents: tuple[float, float]) -> tuple[float, float]:
+    """Returns two percentiles of an image, nearest rank, from how often each value occurs."""
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(counts[order])
+    ranks = np.ceil(np.array(percents) / 100 * cumulative[-1]).clip(1, cumulative[-1])
+    low, high = values[order][np.searchsorted(cumulative, ranks)]
+    return float(low), float(high)

@@ -1,0 +1,130 @@
+"""Bytes of a DICOM, PNG or JPEG file -> one gray frame and the header that goes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut
+
+from data_schemas.errors import Corrupt, Unsupported
+from imaging.ages import age_at, age_in_years
+from imaging.decoders import PixelFormat, decode_frame, pixel_format
+from imaging.dicom_file import read_dataset, text, transfer_syntax
+from imaging.manifest import SEXES
+from imaging.presentation import Presentation, read_presentation
+from imaging.raster import is_raster, read_raster
+
+
+@dataclass(frozen=True)
+class SourceHeader:
+    """What a file says of its image. Strings are empty and the age None where it says nothing, as PNG and JPEG do.
+
+    Attributes:
+        modality, view, sex, manufacturer: upper case; sex is M, F or O.
+        age_years: Patient's Age, else from the birth and study dates.
+        patient_id, issuer, study_instance_uid, sop_instance_uid: identifiers, which never leave this process as they are.
+        frames: of the file; one was read.
+        bits_stored: of a sample.
+    """
+
+    modality: str = ""
+    view: str = ""
+    sex: str = ""
+    age_years: float | None = None
+    manufacturer: str = ""
+    patient_id: str = ""
+    issuer: str = ""
+    study_instance_uid: str = ""
+    sop_instance_uid: str = ""
+    transfer_syntax: str = ""
+    photometric: str = ""
+    frames: int = 1
+    bits_stored: int = 8
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One gray frame: (rows, columns) stored values as the file has them, how they are shown, and the header."""
+
+    pixels: NDArray[Any]
+    presentation: Presentation
+    header: SourceHeader
+
+
+def read_source(data: bytes, *, frame: Literal["first", "middle"] = "first") -> SourceImage:
+    """Returns the image that a file holds; colour becomes luminance.
+
+    Args:
+        data: the file's bytes.
+        frame: which frame of several.
+
+    Raises:
+        NotDicom: the bytes are neither DICOM nor PNG nor JPEG.
+        NoPixels: a DICOM object without pixels.
+        Unsupported: well-formed, but not read.
+        Corrupt: cut off, inconsistent or undecodable.
+    """
+    if is_raster(data):
+        return _raster_source(read_raster(data))
+    dataset = read_dataset(data)
+    layout = pixel_format(dataset)
+    index = layout.frames // 2 if frame == "middle" else 0
+    header = _header(dataset, layout)
+    pixels = decode_frame(dataset, index)
+    if layout.photometric == "PALETTE COLOR":
+        pixels = _coloured(pixels, dataset)
+    if pixels.ndim == 3:
+        return SourceImage(_luminance(pixels), _display_ready(pixels.dtype), header)
+    presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
+    return SourceImage(pixels, presentation, header)
+
+
+def _raster_source(pixels: NDArray[Any]) -> SourceImage:
+    header = SourceHeader(bits_stored=8 * pixels.dtype.itemsize)
+    return SourceImage(_luminance(pixels), _display_ready(pixels.dtype), header)
+
+
+def _display_ready(dtype: np.dtype[Any]) -> Presentation:
+    return Presentation(bits_stored=8 * dtype.itemsize, display_ready=True)
+
+
+def _luminance(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Returns ITU-R BT.601 luma of (rows, columns, 3) RGB, rounded; gray pixels as they are."""
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise Unsupported(f"colour pixels of type {pixels.dtype}; unsigned 8 and 16 bits are read")
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+
+
+def _coloured(pixels: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
+    try:
+        return np.ascontiguousarray(apply_color_lut(pixels, dataset)[..., :3])
+    except Exception as error:  # pydicom raises many types on a broken palette
+        raise Corrupt(f"the palette cannot be applied ({type(error).__name__})") from error
+
+
+def _header(dataset: Dataset, layout: PixelFormat) -> SourceHeader:
+    sex = text(dataset, "PatientSex").upper()
+    age = age_in_years(text(dataset, "PatientAge"))
+    syntax = transfer_syntax(dataset)
+    return SourceHeader(
+        modality=text(dataset, "Modality").upper(),
+        view=text(dataset, "ViewPosition").upper(),
+        sex=sex if sex in SEXES else "",
+        age_years=age_at(text(dataset, "StudyDate"), text(dataset, "PatientBirthDate")) if age is None else age,
+        manufacturer=" ".join(text(dataset, "Manufacturer").upper().split()),
+        patient_id=text(dataset, "PatientID"),
+        issuer=text(dataset, "IssuerOfPatientID"),
+        study_instance_uid=text(dataset, "StudyInstanceUID"),
+        sop_instance_uid=text(dataset, "SOPInstanceUID"),
+        transfer_syntax="" if syntax is None else str(syntax),
+        photometric=layout.photometric,
+        frames=layout.frames,
+        bits_stored=layout.bits_stored,
+    )
