@@ -1,0 +1,81 @@
+"""`radflow inspect`: says what each file is, and how it decodes or why not."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data_schemas.errors import ConfigurationError
+
+_COLUMNS = ("status", "modality", "transfer_syntax", "photometric", "shape", "values", "file")
+_WIDTHS = (11, 8, 25, 15, 16, 24, 0)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder to walk")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints one line a file.
+
+    Raises:
+        ConfigurationError: a path does not exist.
+    """
+    absent = [str(path) for path in arguments.paths if not path.exists()]
+    if absent:
+        raise ConfigurationError(f"no such file or folder: {', '.join(absent)}")
+    if not arguments.json:
+        print(_line(_COLUMNS))
+    counts: collections.Counter[str] = collections.Counter()
+    unread = 0
+    for answer in _answers(arguments.paths):
+        unread += "error" in answer
+        if "error" in answer:
+            print(f"radflow inspect: {answer['file']}: {answer['error']}", file=sys.stderr)
+            continue
+        counts[answer["status"]] += 1
+        print(json.dumps(answer) if arguments.json else _table_line(answer), flush=True)
+    if not arguments.json:
+        total = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        print(f"{sum(counts.values())} files: {total}" if counts else "0 files")
+    return 1 if unread else 0
+
+
+def _answers(paths: list[Path]) -> Iterator[dict[str, Any]]:
+    from imaging.inspection import inspect_file
+
+    for path in _files(paths):
+        try:
+            yield inspect_file(path)
+        except OSError as error:
+            yield {"file": str(path), "error": f"cannot be read: {error.strerror}"}
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    """Yields the files named, and those in the folders named, in the order of their paths."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, subfolders, names in os.walk(path):
+            subfolders.sort()
+            yield from (Path(folder) / name for name in sorted(names))
+
+
+def _table_line(answer: dict[str, Any]) -> str:
+    shape = "x".join(str(answer[name]) for name in ("frames", "rows", "columns") if answer[name] is not None)
+    values = answer["reason"] or f"{answer['raw_dtype']} {answer['raw_min']}..{answer['raw_max']}"
+    cells = [answer[name] for name in _COLUMNS[:4]]
+    return _line(("-" if cell is None else str(cell) for cell in (*cells, shape or None, values, answer["file"])))
+
+
+def _line(cells: Any) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True)).rstrip()
