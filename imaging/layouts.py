@@ -35,7 +35,7 @@ def labels_csv(folder: Path) -> Table:
     Raises:
         ManifestError: there is no `labels.csv`, or files that it names are missing.
     """
-    folder = folder.absolute()
+    folder = Path(os.path.abspath(folder))
     source = _read(folder / "labels.csv")
     findings = sorted({name for row in source for name in _findings(row)})
     rows = [{"file": str(_locate(folder, row["file"]))} | _copied(row) | _expanded(row, findings) for row in source]
@@ -59,7 +59,7 @@ def write_manifest(rows: Table, path: Path) -> None:
     Raises:
         ManifestError: it cannot be written.
     """
-    path = path.absolute()
+    path = Path(os.path.abspath(path))
     temporary = path.with_name(f".{path.name}.partial")
     try:
         with open(temporary, "w", encoding="utf-8", newline="") as file:
