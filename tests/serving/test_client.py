@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_schemas.errors import ModelServerError
+from data_schemas.wire import example_pb2
+from serving.client import ModelClient
+from serving.tensors import string_array
+
+
+def example(mean: float) -> bytes:
+    message = example_pb2.Example()
+    message.features.feature["mean"].float_list.value.append(mean)
+    return message.SerializeToString()
+
+
+def softmax(logits):
+    return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+
+
+@pytest.fixture
+def client(toy_server):
+    with ModelClient(toy_server, "toy") as client:
+        yield client
+
+
+def test_scores_are_the_models_and_the_version_is_named(client):
+    prediction = client.predict([example(0.5), example(-1.0)])
+    np.testing.assert_allclose(prediction.outputs["scores"], softmax(np.array([[0, 1.5, 3.0], [0, 0, 0]])), atol=1e-6)
+    assert prediction.outputs["classes"][0].tolist() == [b"normal", b"nodule", b"cavity"]
+    assert prediction.version == 2
+
+
+def test_a_further_input_reaches_its_signature(client):
+    prediction = client.predict([example(0.5)], signature="explain", label=np.array([2], np.int64))
+    cavity = softmax(np.array([0, 1.5, 3.0]))[2]
+    assert prediction.outputs["heatmap"].shape == (1, 8, 8)
+    np.testing.assert_allclose(prediction.outputs["heatmap"].max(), cavity, atol=1e-6)
+
+
+def test_describe_tells_the_task_and_asks_once_for_a_version(client, monkeypatch):
+    assert client.describe(2).task.labels.findings == ("nodule", "cavity")
+    monkeypatch.setattr(client, "call", lambda *_, **__: pytest.fail("asked again"))
+    assert client.describe(2).operating_points == {"nodule": 0.4, "cavity": 0.4}
+
+
+def test_versions_are_those_that_answer(client):
+    assert client.versions() == (2,)
+
+
+def test_a_server_that_is_away_is_told_how_to_start_one():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        with ModelClient(address, "toy") as client, pytest.raises(ModelServerError) as caught:
+            client.predict([example(0.5)])
+    assert str(caught.value) == f"no model server answers at {address}: start one with `radflow serve --model DIR`"
+
+
+@pytest.mark.parametrize("ask", [ModelClient.describe, ModelClient.versions], ids=["describe", "versions"])
+def test_an_unknown_model_asks_for_its_name(toy_server, ask):
+    with ModelClient(toy_server, "chest") as client, pytest.raises(ModelServerError, match="--model-name"):
+        ask(client)
+
+
+def test_a_deadline_ends_a_call_that_takes_too_long(toy_server):
+    with ModelClient(toy_server, "toy", timeout_s=0.05) as client, pytest.raises(ModelServerError, match="within 0.05 s"):
+        client.call("slow", {"steps": np.array([50], np.int32)})
+
+
+def test_what_the_server_refuses_is_passed_on(client):
+    with pytest.raises(ModelServerError, match="INVALID_ARGUMENT: input size does not match signature"):
+        client.call("explain", {"inputs": string_array([example(0.5)])})
+
+
+def test_an_array_that_cannot_be_sent_is_refused_before_it_is_sent(client):
+    with pytest.raises(ModelServerError, match="complex128"):
+        client.call("two_inputs", {"a": np.zeros((1, 3), complex), "b": np.zeros(1, np.float32)})
+
+
+def test_a_model_that_is_not_radflows_is_refused(client, monkeypatch):
+    foreign = client.call("two_inputs", {"a": np.zeros((1, 3), np.float32), "b": np.zeros(1, np.float32)})
+    monkeypatch.setattr(client, "call", lambda *_, **__: foreign)
+    with pytest.raises(ModelServerError, match="`describe` is not Radflow's"):
+        client.describe()
+
+
+def test_the_client_does_not_import_tensorflow():
+    code = "import sys, serving.client; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

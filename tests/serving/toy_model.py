@@ -1,0 +1,95 @@
+"""A tiny SavedModel with the signatures of a pushed model, run as a script: `toy_model.py VERSION_DIR [OFFSET]`.
+
+Its logits are known in closed form: for label k of `synthetic_chest` it is k x (mean + OFFSET), where mean is the
+example's feature `mean`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from data_schemas.description import ModelDescription
+from data_schemas.task_file import load_task
+
+TASK = load_task("synthetic_chest")
+LABELS = TASK.labels.names
+
+
+def describe(operating_point: float = 0.4) -> str:
+    """Returns the JSON that the model's `describe` answers."""
+    return ModelDescription(
+        task=TASK,
+        operating_points=dict.fromkeys(TASK.labels.findings, operating_point),
+        prevalence={"normal": 0.5, "nodule": 0.3, "cavity": 0.2},
+        calibrated=False,
+        radflow_version="0.1.0",
+    ).model_dump_json()
+
+
+class Toy(tf.Module):
+    """The network and its signatures."""
+
+    def __init__(self, offset: float) -> None:
+        super().__init__()
+        self.weights = tf.Variable(tf.range(len(LABELS), dtype=tf.float32), name="weights")
+        self.offset = offset
+
+    def logits(self, inputs):
+        features = {"mean": tf.io.FixedLenFeature([], tf.float32)}
+        mean = tf.io.parse_example(inputs, features)["mean"]
+        return (mean + self.offset)[:, None] * self.weights
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def predict(self, inputs):
+        logits = self.logits(inputs)
+        classes = tf.tile(tf.constant([LABELS]), [tf.shape(inputs)[0], 1])
+        return {"scores": tf.nn.softmax(logits), "raw_scores": logits, "classes": classes}
+
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec([None], tf.string, "inputs"), tf.TensorSpec([None], tf.int64, "label")],
+    )
+    def explain(self, inputs, label):
+        scores = tf.nn.softmax(self.logits(inputs))
+        chosen = tf.gather(scores, label, axis=1, batch_dims=1)
+        ramp = tf.linspace(0.0, 1.0, 8)[:, None] * tf.ones([1, 8])
+        return {"heatmap": chosen[:, None, None] * ramp, "scores": scores}
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.int32, "request")])
+    def describe(self, request):
+        return {"task": tf.fill([tf.shape(request)[0]], describe())}
+
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec([None, 3], tf.float32, "a"), tf.TensorSpec([None], tf.float32, "b")],
+    )
+    def two_inputs(self, a, b):
+        return {"sum": tf.reduce_sum(a, axis=1) + b, "a_twice": 2.0 * a}
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.int32, "steps")])
+    def slow(self, steps):
+        """Takes milliseconds a step, so that a request can be caught in flight."""
+        last = tf.reduce_max(steps)
+        body = lambda step, matrix: (step + 1, tf.linalg.matmul(matrix, tf.eye(700)))  # noqa: E731
+        _, matrix = tf.while_loop(lambda step, _: step < last, body, (0, tf.eye(700)))
+        return {"corner": tf.fill(tf.shape(steps), matrix[0, 0])}
+
+
+def export(version_dir: Path, offset: float = 0.0) -> None:
+    """Writes the model."""
+    toy = Toy(offset)
+    signatures = {
+        "serving_default": toy.predict,
+        "explain": toy.explain,
+        "describe": toy.describe,
+        "two_inputs": toy.two_inputs,
+        "slow": toy.slow,
+    }
+    tf.saved_model.save(toy, str(version_dir), signatures=signatures)
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)
