@@ -1,0 +1,125 @@
+"""`radflow demo`: a sample of synthetic studies, the whole pipeline on it, a server, and one question over gRPC."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_schemas.errors import RadflowError
+
+if TYPE_CHECKING:
+    from cli.run import FinishedRun
+
+TASK = "synthetic_chest"
+_START_TIMEOUT_S = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.description = "Make a sample, run the whole pipeline on it, serve the model, and send it a DICOM over gRPC."
+    parser.add_argument(
+        "--output", type=Path, default=Path("radflow-output"), metavar="DIR", help="receives everything [%(default)s]"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the demo."""
+    from cli.run import run_pipeline
+
+    manifest = _sample(arguments.output / "sample")
+    finished = run_pipeline(TASK, manifest, output=arguments.output, weights=None)
+    print(f"\n{finished.text()}\n")
+    finished.raise_if_refused()
+    _ask(finished, manifest)
+    _say_next(finished, manifest, arguments.output)
+    return 0
+
+
+def _sample(folder: Path) -> Path:
+    from imaging.synthetic import write_sample
+
+    manifest = folder / "manifest.csv"
+    if manifest.is_file():
+        print(f"Sample: {manifest} (made earlier)", flush=True)
+        return manifest
+    print(f"Making a sample of synthetic studies in {folder} ...", flush=True)
+    return write_sample(folder)
+
+
+def _ask(finished: FinishedRun, manifest: Path) -> None:
+    """Serves the pushed model and prints what it says of a test study, beside what was drawn there."""
+    file, label = _test_image(manifest)
+    served = Path(finished.result["pushed"]).parent
+    with _server(served) as address:
+        print(f"Model server: radflow serve --model {served} --port 0 (on {address})")
+        print(f"Asking it over gRPC: radflow predict --server {address} {file}")
+        answer = subprocess.run(
+            [sys.executable, "-m", "cli.main", "predict", "--server", address, str(file)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    if answer.returncode:
+        raise RadflowError(f"the model server did not answer: {answer.stderr.strip()}")
+    print(f"It was drawn with: {label}. The model says:")
+    print(json.dumps(json.loads(answer.stdout), indent=2))
+
+
+def _test_image(manifest: Path) -> tuple[Path, str]:
+    """Returns a file with a finding, and its label: the first nodule of a patient whom the model was not fitted to."""
+    from data_schemas.task_file import load_task
+    from imaging.manifest import read_manifest
+    from imaging.patients import assign_split, patient_key
+    from imaging.source import read_source
+
+    task = load_task(TASK)
+    for row in read_manifest(manifest, task).rows:
+        header: Any = read_source(row.file.read_bytes()).header
+        key = patient_key(
+            patient_id=header.patient_id, issuer=header.issuer, site=row.site,
+            study_instance_uid=header.study_instance_uid,
+        )  # fmt: skip
+        if row.label in task.labels.findings and assign_split(key.key, task=task) == "test":
+            return row.file, row.label
+    raise RadflowError("the sample has no test study with a finding; remove its folder and run the demo again")
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    """Runs `radflow serve` on a free port of this machine for as long as the block lasts; gives its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "serve", "--model", str(folder), "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    too_late = threading.Timer(_START_TIMEOUT_S, process.kill)
+    too_late.start()
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        too_late.cancel()
+        if not line.startswith("serving "):
+            raise RadflowError(f"the model server did not start; try `radflow serve --model {folder}`")
+        yield line.rsplit(" on ", 1)[1].strip()
+    finally:
+        too_late.cancel()
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _say_next(finished: FinishedRun, manifest: Path, output: Path) -> None:
+    radflow = Path(sys.argv[0]).name if sys.argv[0].endswith("radflow") else "radflow"
+    command = f".venv/bin/{radflow}" if Path(".venv/bin/radflow").is_file() else radflow
+    served = Path(finished.result["pushed"]).parent
+    print("\nResearch software, not a medical device. What to try next:")
+    for what, words in (
+        ("serve the model", f"serve --model {served}"),
+        ("ask it, in another terminal", f"predict --server 127.0.0.1:8500 {manifest.parent}/*/*.dcm"),
+        ("see what your own files are", "inspect YOUR_FOLDER"),
+        ("see the tasks that ship", "tasks"),
+        ("run one on your data", f"run --task chest_xray_pneumonia --manifest YOUR.csv --output {output}-yours"),
+    ):
+        print(f"  {what:<28} {command} {words}")

@@ -1,0 +1,191 @@
+"""`radflow run`: the whole pipeline on a manifest; ends in a served model or says why not."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_schemas.errors import CanaryRefused, ConfigurationError, GateRefused, RadflowError
+
+if TYPE_CHECKING:
+    from cli.progress import Stage
+    from pipeline.settings import PipelineSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.description = (
+        "Run the whole pipeline: read and check the data, train, evaluate, and push the model if it passes its gates."
+    )
+    parser.add_argument("--task", required=True, help="a shipped task (`radflow tasks`) or a YAML file")
+    parser.add_argument("--manifest", type=Path, required=True, help="CSV with one row an image")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="receives everything; goes on there")
+    parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of pretrained weights [RADFLOW_WEIGHTS]")
+    parser.add_argument("--json", action="store_true", help="print the result as one line of JSON, last")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs and reports."""
+    finished = run_pipeline(
+        arguments.task, arguments.manifest, output=arguments.output, weights=weights_folder(arguments.weights)
+    )
+    if arguments.json:
+        print(json.dumps(finished.result))
+    else:
+        print(finished.text())
+    finished.raise_if_refused()
+    return 0
+
+
+def weights_folder(given: Path | None) -> Path | None:
+    """Returns `--weights`, else RADFLOW_WEIGHTS, checked.
+
+    Raises:
+        ConfigurationError: it is no folder.
+    """
+    named = given or (Path(os.environ["RADFLOW_WEIGHTS"]) if os.environ.get("RADFLOW_WEIGHTS") else None)
+    if named is not None and not named.is_dir():
+        raise ConfigurationError(f"--weights {named}: no such folder; it should hold files as keras.applications names them")
+    return named
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that came to its end, with or without a push.
+
+    Attributes:
+        result: what `--json` prints.
+        canary: why the canary refused; empty when it did not.
+        stages: what ran, and how long.
+        log: the full log.
+        champion: why the candidate was not compared with what is served; empty when it was.
+    """
+
+    result: dict[str, Any]
+    canary: str
+    stages: list[Stage]
+    log: Path
+    champion: str
+
+    def text(self) -> str:
+        """Returns the result for people."""
+        from cli.run_text import run_text
+
+        return run_text(self)
+
+    def raise_if_refused(self) -> None:
+        """Raises what gives the command its exit code when the model was not pushed.
+
+        Raises:
+            GateRefused: a gate was missed.
+            CanaryRefused: the gates were met, but the served model answers otherwise than the trained one.
+        """
+        missed = [gate for gate in self.result["gates"] if not gate["passed"]]
+        if not self.result["blessed"]:
+            lines = [f"  {gate['name']}: {gate['reason']}" for gate in missed] or ["  the Evaluator did not bless it"]
+            raise GateRefused("\n".join(["not pushed; what was served before stays. Gates missed:", *lines]))
+        if self.canary:
+            raise CanaryRefused(f"not pushed; what was served before stays: {self.canary}")
+
+
+def run_pipeline(task: str, manifest: Path, *, output: Path, weights: Path | None) -> FinishedRun:
+    """Runs the pipeline with progress on standard error and everything else in a log file.
+
+    Raises:
+        RadflowError: the configuration, the data or a step failed; refusals by gate or canary are in the result.
+    """
+    import local_runner
+    from cli.progress import Progress
+    from cli.run_log import log_everything, logged_to
+
+    run_id = datetime.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    settings = local_runner.prepare(task, manifest, output=output, weights=weights)
+    log = settings.output / "logs" / f"{run_id}.log"
+    with _only_run(settings.output), logged_to(log) as terminal:
+        progress = Progress(terminal, stages=11 + settings.task.tuning.enabled)
+        progress.say(f"{settings.task.title}: the full log is {log}")
+        progress.say("loading TensorFlow and TFX ...")
+        try:
+            _run(settings, run_id, progress=progress, setup=log_everything)
+            return _finished(settings, run_id, stages=progress.finished, log=log)
+        except RadflowError:
+            raise
+        except Exception as error:
+            sys.stderr.write(_traceback(error))
+            raise RadflowError(f"{type(error).__name__} in the pipeline; the full log is {log}") from error
+
+
+def _run(settings: PipelineSettings, run_id: str, *, progress: Any, setup: Any) -> None:
+    import local_runner
+    import pipeline.pipeline  # noqa: F401  # its imports set the logging back, so they come before `setup`
+
+    setup()
+    progress.attach()
+    try:
+        local_runner.run(settings, run_id=run_id)
+    finally:
+        progress.detach()
+
+
+def _traceback(error: Exception) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
+
+
+@contextmanager
+def _only_run(output: Path) -> Iterator[None]:
+    """Holds the output folder's lock, which the system gives back however the process ends."""
+    with (output / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"another run is at work in {output}: wait for it, or give another --output"
+            ) from error
+        yield
+
+
+def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], log: Path) -> FinishedRun:
+    from components.evaluator.results import read_gates, read_metrics
+    from data_schemas.ingest_report import FILE_NAME, IngestReport
+    from pipeline.lineage import RunOutputs
+
+    outputs = RunOutputs(settings.metadata, run_id)
+    ingest = IngestReport.model_validate_json((_uri(outputs, "DicomExampleGen", "ingest_report") / FILE_NAME).read_text())
+    evaluation = str(_uri(outputs, "Evaluator", "evaluation"))
+    canary, champion = outputs.get("ServingCanary", "blessing"), outputs.get("Champion", "champion")
+    pushed, blessing = outputs.get("Pusher", "pushed_model"), outputs.get("Evaluator", "blessing")
+    result = {
+        "examples": sum(ingest.examples.values()),
+        "patients": ingest.patient_count,
+        "rejected": len(ingest.rejects),
+        "blessed": bool(blessing and blessing.properties.get("blessed")),
+        "pushed": pushed.properties["pushed_destination"] if pushed and pushed.properties.get("pushed") else None,
+        "gates": [gate.to_json() for gate in read_gates(evaluation)],
+        "metrics": read_metrics(evaluation),
+    }
+    return FinishedRun(
+        result=result,
+        canary=canary.properties.get("reason", "") if canary else "",
+        stages=stages,
+        log=log,
+        champion=champion.properties.get("reason", "") if champion else "",
+    )
+
+
+def _uri(outputs: Any, node: str, output: str) -> Path:
+    artifact = outputs.get(node, output)
+    if artifact is None:
+        raise RadflowError(f"{node} left no {output}; see the log")
+    uri: Path = artifact.uri
+    return uri

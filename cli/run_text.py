@@ -1,0 +1,88 @@
+"""What a finished run tells a person: stages, metrics with intervals, gates, and what was pushed where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cli.run import FinishedRun
+
+_SHOWN = ("auroc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1")
+_HEADINGS = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "f1": "F1",
+}
+
+
+def run_text(finished: FinishedRun) -> str:
+    """Returns the whole text of a finished run."""
+    result, overall = finished.result, finished.result["metrics"]["overall"]
+    parts = [
+        stage_table(finished),
+        f"Data: {result['examples']} images of {result['patients']} patients, {result['rejected']} rejected.",
+        f"Test split: {overall['examples']} images of {overall['patients']} patients; 95 % intervals over patients; "
+        "sensitivity and what follows it at each finding's operating point, chosen on eval.",
+        finding_table(overall["findings"]),
+        _task_line(overall["task"]),
+        _gates(result["gates"]),
+    ]
+    if finished.champion:
+        parts.append(f"Comparison with what is served: {finished.champion}.")
+    parts.append(_pushed(finished))
+    parts.append("Research software, not a medical device.")
+    return "\n\n".join(part for part in parts if part)
+
+
+def stage_table(finished: FinishedRun) -> str:
+    """Returns the stages with their times."""
+    rows = [
+        (stage.name, f"{stage.seconds:.1f} s", "unchanged" if stage.cached else "") for stage in finished.stages
+    ]
+    total = sum(stage.seconds for stage in finished.stages)
+    return table([("Stage", "Time", ""), *rows, ("all stages", f"{total:.1f} s", "")])
+
+
+def finding_table(findings: dict[str, dict[str, Any]]) -> str:
+    """Returns the main metrics of each finding, with their intervals."""
+    names = [name for name in _SHOWN if any(name in metrics for metrics in findings.values())]
+    heading = ("Finding", *(_HEADINGS[name] for name in names))
+    return table([heading, *((finding, *(estimate(m[name]) for name in names)) for finding, m in findings.items())])
+
+
+def estimate(value: dict[str, float | None] | None) -> str:
+    """Returns `0.93 [0.90, 0.96]`, the value alone where there is no interval, or a dash."""
+    if value is None or value["value"] is None:
+        return "-"
+    if value["lower"] is None or value["upper"] is None:
+        return f"{value['value']:.3f}"
+    return f"{value['value']:.3f} [{value['lower']:.3f}, {value['upper']:.3f}]"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows as text in aligned columns, the first row as its heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:]])
+
+
+def _task_line(task: dict[str, Any]) -> str:
+    names = [name for name in ("accuracy", "balanced_accuracy", "macro_auroc") if name in task]
+    return "All findings: " + ", ".join(f"{name.replace('_', ' ')} {estimate(task[name])}" for name in names) + "."
+
+
+def _gates(gates: list[dict[str, Any]]) -> str:
+    rows = [(gate["name"], "met" if gate["passed"] else "MISSED", gate["reason"]) for gate in gates]
+    return table([("Gate", "", "Why"), *rows])
+
+
+def _pushed(finished: FinishedRun) -> str:
+    pushed = finished.result["pushed"]
+    if pushed:
+        return f"Pushed: {pushed}\nServe it: radflow serve --model {pushed.rsplit('/', 1)[0]}"
+    return "Not pushed; what was served before stays."

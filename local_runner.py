@@ -1,0 +1,112 @@
+"""Runs the pipeline on this machine; what `tfx pipeline create --engine local --pipeline-path` is pointed at.
+
+The `tfx` command hides its arguments from this file, so it reads RADFLOW_TASK, RADFLOW_MANIFEST and RADFLOW_OUTPUT (and
+RADFLOW_WEIGHTS); without them it makes the sample and runs the demo's task on it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from data_schemas.schema import write_schema
+from data_schemas.served_folder import served_state
+from data_schemas.task_file import load_task
+from imaging.manifest import read_manifest
+from imaging.pseudonyms import Pseudonyms
+from models.backbones import backbone_row
+from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
+from pipeline.code_digest import code_digest
+from pipeline.settings import PipelineSettings, pseudonym_key, served_folder
+
+_CODE = {
+    "imaging": ("imaging", "data_schemas", "components.dicom_example_gen"),
+    "models": ("models", "data_schemas"),
+    "components": ("components.data_check", "data_schemas", "reports"),
+    "evaluation": ("evaluation", "components.evaluator", "data_schemas"),
+    "serving": ("serving", "components.serving_canary", "data_schemas"),
+}
+DEMO_TASK = "synthetic_chest"
+
+
+def prepare(
+    task_name: str, manifest: Path, *, output: Path, weights: Path | None = None, beam_args: tuple[str, ...] = ()
+) -> PipelineSettings:
+    """Returns what the pipeline is made from, after checking everything that can be checked before any work.
+
+    Args:
+        task_name: a shipped task's name or a YAML file.
+        manifest: the manifest's path.
+        output: the folder that receives everything; made if absent.
+        weights: the folder of pretrained weights.
+        beam_args: arguments for every Beam step.
+
+    Raises:
+        ConfigurationError: task, manifest, weights or key are wrong; all problems of a file at once.
+    """
+    task = load_task(task_name)
+    rows = read_manifest(manifest, task)
+    backbone_row(task.model, channels=task.channels)
+    found = find_weights(task.model, folder=weights)
+    output = output.absolute()
+    return PipelineSettings(
+        task=task,
+        manifest=manifest.absolute(),
+        output=output,
+        fingerprint=rows.fingerprint(),
+        schema=write_schema(task, output / "schemas"),
+        weights=str(found.absolute()) if found else "",
+        weights_digest=weights_digest(found),
+        pseudonym_key_id=Pseudonyms.load_or_create(pseudonym_key(output)).key_id,
+        served_state=served_state(served_folder(output, task)),
+        code_digests={name: code_digest(packages) for name, packages in _CODE.items()},
+        beam_args=beam_args,
+    )
+
+
+def run(settings: PipelineSettings, *, run_id: str) -> None:
+    """Runs the pipeline here and now, one component after the other.
+
+    Args:
+        settings: from `prepare`.
+        run_id: what the metadata store and the reports call this run.
+    """
+    from tfx.dsl.compiler import compiler, constants
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+    from tfx.orchestration.portable import runtime_parameter_utils
+
+    from pipeline.pipeline import create_pipeline
+
+    compiled = compiler.Compiler().compile(create_pipeline(settings))
+    runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
+    LocalDagRunner().run_with_ir(compiled)
+
+
+def settings_from_environment() -> PipelineSettings:
+    """Returns the settings that the environment names, or the demo's on a sample made now."""
+    output = Path(os.environ.get("RADFLOW_OUTPUT", "radflow-output/tfx")).absolute()
+    task, manifest = os.environ.get("RADFLOW_TASK", DEMO_TASK), os.environ.get("RADFLOW_MANIFEST")
+    weights = os.environ.get(WEIGHTS_VARIABLE)
+    if manifest is None:
+        manifest = str(_sample(output / "sample"))
+    return prepare(task, Path(manifest), output=output, weights=Path(weights) if weights else None)
+
+
+def _sample(folder: Path) -> Path:
+    from imaging.synthetic import write_sample
+
+    manifest = folder / "manifest.csv"
+    return manifest if manifest.is_file() else write_sample(folder)
+
+
+def main() -> None:
+    """Hands the pipeline to TFX's runner, which the `tfx` command puts its own hooks on."""
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline.pipeline import create_pipeline
+
+    LocalDagRunner().run(create_pipeline(settings_from_environment()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Reads from the metadata store what a run made: its artifacts by node and output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+_RUN_CONTEXT = "pipeline_run"
+
+
+@dataclass(frozen=True)
+class OutputArtifact:
+    """One output of a node: where it is, and its custom properties."""
+
+    uri: Path
+    properties: dict[str, Any]
+
+
+class RunOutputs:
+    """The outputs of one run, those that came from the cache included.
+
+    Args:
+        store: path of the SQLite metadata store.
+        run_id: the run.
+    """
+
+    def __init__(self, store: Path, run_id: str) -> None:
+        self._store = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(store)))
+        self._run_id = run_id
+        self._outputs = self._read()
+
+    def get(self, node: str, output: str) -> OutputArtifact | None:
+        """Returns a node's output, or None when the node did not get so far."""
+        return self._outputs.get((node, output))
+
+    def _read(self) -> dict[tuple[str, str], OutputArtifact]:
+        context = self._store.get_context_by_type_and_name(_RUN_CONTEXT, self._run_id)
+        if context is None:
+            return {}
+        executions = {
+            execution.id: execution.type
+            for execution in self._store.get_executions_by_context(context.id)
+            if execution.last_known_state
+            in (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+        }
+        return {key: value for key, value in self._artifacts(executions)}
+
+    def _artifacts(self, executions: dict[int, str]) -> list[tuple[tuple[str, str], OutputArtifact]]:
+        events = [
+            event
+            for event in self._store.get_events_by_execution_ids(list(executions))
+            if event.type == metadata_store_pb2.Event.OUTPUT
+        ]
+        by_id = {artifact.id: artifact for artifact in self._store.get_artifacts_by_id([e.artifact_id for e in events])}
+        return [
+            ((_node(executions[event.execution_id]), event.path.steps[0].key), _artifact(by_id[event.artifact_id]))
+            for event in events
+        ]
+
+
+def _node(execution_type: str) -> str:
+    """Returns the node of an execution's type, which TFX spells `package.module.Class` for custom components."""
+    return execution_type.rsplit(".", 1)[-1]
+
+
+def _artifact(artifact: metadata_store_pb2.Artifact) -> OutputArtifact:
+    properties = {
+        name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()
+    }
+    return OutputArtifact(Path(artifact.uri), properties)
