@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -11,8 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_schemas.errors import ConfigurationError, ModelServerError
 from data_schemas.wire import example_pb2
 from serving.client import ModelClient
+from serving.server.__main__ import main
+from serving.server.config import ModelConfig
+from serving.server.options import ServerOptions
+from serving.server.process import serve
 
 
 def publish(source: Path, base_path: Path, version: int) -> None:
@@ -55,36 +61,39 @@ class Callers:
             thread.join()
 
 
-@pytest.fixture(scope="module")
-def failing_servers(start_server, toy_versions, tmp_path_factory):
-    """Servers that must refuse to start, started together because each spends seconds importing TensorFlow."""
-    broken = tmp_path_factory.mktemp("broken")
-    (broken / "1").mkdir()
-    (broken / "1" / "saved_model.pb").write_bytes(b"no model")
+@pytest.fixture
+def own_signals_and_environment(monkeypatch):
+    """Gives pytest its Ctrl-C back after a server ran in this process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY"):
+        monkeypatch.setenv(name, "ERROR" if name == "GRPC_VERBOSITY" else "3")
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_signals_and_environment")
+def test_a_model_that_cannot_be_loaded_ends_the_start(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"no model")
+    options = ServerOptions((ModelConfig("toy", tmp_path),), port=0, load_retries=0)
+    with pytest.raises(ModelServerError, match="model toy cannot be loaded: "):
+        serve(options, ready=pytest.fail)
+
+
+@pytest.mark.usefixtures("own_signals_and_environment")
+def test_a_taken_port_ends_the_start_and_says_what_to_do(toy_versions):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        port = taken.getsockname()[1]
-        servers = {
-            "broken": start_server(f"--model_base_path={broken}", "--max_num_load_retries=0"),
-            "taken": start_server(f"--model_base_path={toy_versions}", f"--port={port}"),
-        }
-        for server in servers.values():
-            server.process.wait(timeout=60)
-    return servers
+        options = ServerOptions((ModelConfig("toy", toy_versions),), port=taken.getsockname()[1])
+        with pytest.raises(ConfigurationError, match="choose another with --port"):
+            serve(options, ready=pytest.fail)
 
 
-def test_a_model_that_cannot_be_loaded_ends_the_start(failing_servers):
-    server = failing_servers["broken"]
-    assert server.process.returncode == 1
-    assert "model default cannot be loaded: " in server.log.read_text()
-    assert server.stdout.read() == ""
-
-
-def test_a_taken_port_ends_the_start_and_says_what_to_do(failing_servers):
-    server = failing_servers["taken"]
-    assert server.process.returncode == 2
-    assert "choose another with --port" in server.log.read_text()
+def test_refused_flags_end_with_2_and_one_line(capsys):
+    assert main(["--model_base_path=a", "--rest_api_port=8501"]) == 2
+    assert capsys.readouterr().err.startswith("model server: --rest_api_port")
 
 
 def test_from_an_empty_folder_to_a_hot_reload_to_a_clean_end(start_server, toy_versions, tmp_path):

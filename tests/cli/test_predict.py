@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+
+import cv2
+import numpy as np
+import pytest
+
+from cli import predict
+from data_schemas.description import ModelDescription
+from data_schemas.errors import ConfigurationError, ModelServerError
+from data_schemas.task_file import load_task
+from data_schemas.wire import example_pb2
+from imaging.example import serving_example
+from serving.client import Prediction
+
+TASK = load_task("synthetic_chest")
+
+
+@pytest.fixture
+def film(tmp_path):
+    """A PNG of 16 bits: a ramp from black to white."""
+    path = tmp_path / "film.png"
+    ramp = np.linspace(0, 65535, 96 * 80).astype(np.uint16).reshape(96, 80)
+    path.write_bytes(cv2.imencode(".png", ramp)[1].tobytes())
+    return path
+
+
+@pytest.fixture
+def expected_scores(film):
+    """The toy's closed form, softmax of k x mean, for the example that the film becomes."""
+    example = example_pb2.Example.FromString(serving_example(film.read_bytes(), task=TASK))
+    mean = example.features.feature["mean"].float_list.value[0]
+    exponentials = np.exp(np.arange(3) * mean)
+    return exponentials / exponentials.sum()
+
+
+def run(*words):
+    parser = argparse.ArgumentParser()
+    predict.add_arguments(parser)
+    return predict.run(parser.parse_args([str(word) for word in words]))
+
+
+def description(task=TASK, points=None):
+    return ModelDescription(
+        task=task,
+        operating_points=points or {"nodule": 0.3, "cavity": 0.6},
+        prevalence={"normal": 0.5, "nodule": 0.3, "cavity": 0.2},
+        calibrated=False,
+        radflow_version="0.1.0",
+    )
+
+
+def scores(*values, version=1):
+    return Prediction({"scores": np.array([values], np.float32)}, version)
+
+
+def test_a_film_is_scored_without_the_models_name(served_toy, film, expected_scores, capsys):
+    assert run("--server", served_toy.address, film) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["file"], answer["model"], answer["version"]) == (str(film), "synthetic_chest", 3)
+    assert list(answer["scores"]) == ["normal", "nodule", "cavity"]
+    np.testing.assert_allclose(list(answer["scores"].values()), expected_scores, atol=1e-5)
+    assert answer["operating_points"] == {"nodule": 0.4, "cavity": 0.4}
+    assert answer["calibrated"] is False
+    assert answer["prevalence"] == {"normal": 0.5, "nodule": 0.3, "cavity": 0.2}
+    assert answer["note"] == "Research software, not a medical device."
+
+
+def test_a_file_that_cannot_be_scored_is_reported_and_the_next_is_scored(served_toy, film, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("no image")
+    files = [tmp_path / "notes.txt", tmp_path / "missing.dcm", film]
+    assert run("--server", served_toy.address, "--model-name", "synthetic_chest", *files) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer.get("status") for answer in answers] == ["not_dicom", "unreadable", None]
+    assert [answer["file"] for answer in answers] == [str(file) for file in files]
+    assert answers[1]["error"] == "No such file or directory"
+
+
+def test_no_file_scored_ends_with_1(served_toy, tmp_path):
+    assert run("--server", served_toy.address, tmp_path / "missing.dcm") == 1
+
+
+def test_a_heatmap_is_written_for_the_label_asked_for(served_toy, film, expected_scores, tmp_path, capsys):
+    out = tmp_path / "heatmap.png"
+    assert run("--server", served_toy.address, film, "--explain", "cavity", "--heatmap", out) == 0
+    assert json.loads(capsys.readouterr().out)["heatmap"] == str(out)
+    heatmap = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
+    assert heatmap.shape == (8, 8)
+    assert heatmap[7, 0] == round(255 * expected_scores[2])  # the toy's ramp ends at the score
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--server", "8500", "film"], "host and port"),
+        (["--server", "localhost:grpc", "film"], "host and port"),
+        (["--server", "localhost:1", "film", "--explain", "nodule"], "belong together"),
+        (["--server", "localhost:1", "a", "b", "--explain", "nodule", "--heatmap", "c"], "belong together"),
+    ],
+    ids=["no host", "no port", "no heatmap", "two files"],
+)
+def test_a_wrong_command_line_is_refused_before_anything_is_sent(words, says):
+    with pytest.raises(ConfigurationError, match=says):
+        run(*words)
+
+
+def test_an_unknown_label_names_the_models(served_toy, film, tmp_path):
+    with pytest.raises(ConfigurationError, match="normal, nodule, cavity"):
+        run("--server", served_toy.address, film, "--explain", "mass", "--heatmap", tmp_path / "heatmap.png")
+
+
+def test_an_unknown_model_says_which_option_to_give(served_toy, film):
+    with pytest.raises(ModelServerError, match="--model-name"):
+        run("--server", served_toy.address, "--model-name", "ct", film)
+
+
+def test_a_server_that_is_away_is_told_once(film, capsys):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(ModelServerError, match="radflow serve"):
+            run("--server", f"127.0.0.1:{unused.getsockname()[1]}", film, film)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "flagged"),
+    [((0.7, 0.2, 0.1), []), ((0.5, 0.3, 0.2), ["nodule"]), ((0.1, 0.3, 0.6), ["nodule", "cavity"])],
+    ids=["none", "at the operating point", "two"],
+)
+def test_findings_at_or_above_their_operating_point_are_flagged(values, flagged):
+    exact = Prediction({"scores": np.array([values])}, 1)
+    assert predict.answer_of(exact, description())["flagged"] == flagged
+
+
+class TwoVersions:
+    """A client whose server loads version 2, which wants smaller images, between `describe` and `predict`."""
+
+    def __init__(self):
+        smaller = TASK.model_copy(update={"image": TASK.image.model_copy(update={"max_side": 32})})
+        self.descriptions = {1: description(), 2: description(smaller)}
+        self.sent = []
+
+    def describe(self, version=1):
+        return self.descriptions[version]
+
+    def predict(self, examples):
+        self.sent.append(examples[0])
+        return scores(0.5, 0.3, 0.2, version=2)
+
+
+def test_an_image_is_made_again_when_a_version_of_another_task_answers(film):
+    client = TwoVersions()
+    scored = predict.score_image(client, film.read_bytes())
+    smaller = serving_example(film.read_bytes(), task=client.descriptions[2].task)
+    assert [len(client.sent), scored.example, scored.prediction.version] == [2, smaller, 2]
+    assert client.sent[0] != smaller
