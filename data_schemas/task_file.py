@@ -23,6 +23,17 @@ def shipped_tasks() -> tuple[str, ...]:
     return tuple(sorted(entry.name.removesuffix(".yaml") for entry in _TASKS.iterdir() if entry.name.endswith(".yaml")))
 
 
+def shipped_task_text(name: str) -> str:
+    """Returns the YAML of the task that ships under a name.
+
+    Raises:
+        TaskError: no such task ships.
+    """
+    if name not in shipped_tasks():
+        raise TaskError(name, [f"no such task; shipped tasks: {', '.join(shipped_tasks())}"])
+    return (_TASKS / f"{name}.yaml").read_text(encoding="utf-8")
+
+
 def load_task(name_or_path: str) -> Task:
     """Returns the task that ships under a name, or that a YAML file describes.
 
@@ -33,7 +44,7 @@ def load_task(name_or_path: str) -> Task:
         TaskError: there is no such task, or the file is wrong; every problem is listed with its line.
     """
     if not name_or_path.endswith((".yaml", ".yml")) and name_or_path in shipped_tasks():
-        return parse_task((_TASKS / f"{name_or_path}.yaml").read_text(encoding="utf-8"), f"task {name_or_path}")
+        return parse_task(shipped_task_text(name_or_path), f"task {name_or_path}")
     path = Path(name_or_path)
     if not path.is_file():
         raise TaskError(name_or_path, [f"no such task or file; shipped tasks: {', '.join(shipped_tasks())}"])

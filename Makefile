@@ -1,0 +1,104 @@
+# Radflow's development commands; `make` lists them.
+# Everything is installed inside the project: uv in .uv, the locked environment in .venv.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What another environment set must not leak into this one.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON
+
+ROOT := $(CURDIR)
+UV := .uv/bin/uv
+LOG := .uv/install.log
+READY := .venv/.ready
+IN_VENV := PATH="$(ROOT)/.venv/bin:$$PATH"
+PYTEST := $(IN_VENV) .venv/bin/python -m pytest
+PROTOS := data_schemas/wire/example.proto data_schemas/wire/serving.proto
+
+# $(call step,WORDS,COMMAND): says what is done, keeps the command quiet, and shows its output only when it fails.
+define step
+@printf '  %s ... ' '$(1)'; mkdir -p .uv; \
+  if { $(2); } >'$(LOG)' 2>&1; then echo done; \
+  else echo failed; sed 's/^/    /' '$(LOG)' >&2; $(if $(3),echo '$(3)' >&2;) exit 1; fi
+endef
+
+.PHONY: help
+help: ## list the commands
+	@echo 'Radflow, an end-to-end TFX pipeline for computer-assisted diagnosis. Commands:'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: demo
+demo: .venv ## make a sample, train, validate, push, serve and predict: about 3 minutes on 2 cores
+	@$(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/radflow demo
+
+.PHONY: test
+test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
+	@$(PYTEST) -q
+
+.PHONY: test-unit
+test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
+	@$(PYTEST) -q -m 'not pipeline and not seeds'
+
+.PHONY: test-seeds
+test-seeds: .venv ## train on several seeds and check that the demo's result does not hang on one
+	@$(PYTEST) -q -m seeds --timeout 2400
+
+.PHONY: test-all
+test-all: test test-seeds ## run every test; the slow targets take up to 40 minutes each
+
+.PHONY: lint
+lint: .venv ## check style, formatting, types and the import rules
+	@echo '  ruff check'; .venv/bin/ruff check --quiet .
+	@echo '  ruff format'; .venv/bin/ruff format --quiet --diff .
+	@echo '  mypy'; .venv/bin/mypy --no-error-summary
+	@echo '  import rules'; $(IN_VENV) .venv/bin/lint-imports --no-logo >.uv/imports.log 2>&1 || { cat .uv/imports.log; exit 1; }
+
+.PHONY: format
+format: .venv ## format the code and mend what ruff can mend
+	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
+
+.PHONY: bench
+bench: .venv ## print the speed ratios, each measured in one run
+	@for benchmark in benchmarks/bench_*.py; do \
+	  $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/python "$$benchmark" || exit 1; done
+
+.PHONY: lock
+lock: $(UV) ## resolve the dependencies again and write requirements.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --all-extras pyproject.toml -o requirements.txt
+
+.PHONY: protos
+protos: $(UV) ## generate the wire messages from data_schemas/wire/*.proto
+	@.uv/bin/uvx --quiet --python 3.10 --from grpcio-tools==1.49.1 --with 'setuptools<80' \
+	  python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTOS)
+
+.PHONY: clean
+clean: ## remove what was installed, built or cached; the demo's output stays
+	@rm -rf .venv .uv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment with every extra. Its stamp is newer than what it was made from, or it is brought up to date.
+.PHONY: .venv
+.venv: $(READY) ## build or update the environment (the other commands do it themselves)
+
+$(READY): requirements.txt pyproject.toml setup.py .python-version | $(UV)
+	$(call step,finding Python 3.10,$(UV) python find --no-project 3.10 || $(UV) python install 3.10,$(NO_PYTHON))
+	$(call step,making the environment,test -x .venv/bin/python || $(UV) venv --no-project --python 3.10 .venv)
+	$(call step,installing the locked packages (a few minutes the first time),$(UV) pip sync --python .venv/bin/python requirements.txt)
+	$(call step,installing Radflow,$(UV) pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .)
+	@touch $@
+
+NO_PYTHON := No Python 3.10 was found or could be downloaded. Install one: pyenv install 3.10 (https://github.com/pyenv/pyenv)
+
+# Another Python than the environment's may make .uv: only pip is wanted of it. Under pyenv, `python3` can be a shim
+# without a version behind it, so the one that works is looked for.
+$(UV):
+	@command -v git >/dev/null || { echo 'git is missing: run  sudo apt-get install -y git' >&2; exit 1; }
+	@for python in python3 /usr/bin/python3 python3.10 python3.11 python3.12 python3.13 ''; do \
+	  test -z "$$python" || ! "$$python" -c '' 2>/dev/null || break; done; \
+	test -n "$$python" || { echo 'python3 is missing: run  sudo apt-get install -y python3 python3-venv' >&2; exit 1; }; \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'python3-venv is missing: run  sudo apt-get install -y python3-venv' >&2; exit 1; }; \
+	printf '  fetching uv ... '; mkdir -p .uv; \
+	if { "$$python" -m venv .uv && .uv/bin/python -m pip --disable-pip-version-check install uv; } >'$(LOG)' 2>&1; then echo done; \
+	else echo failed; sed 's/^/    /' '$(LOG)' >&2; rm -f $@; echo 'uv could not be fetched: check the network or proxy' >&2; exit 1; fi

@@ -1,0 +1,32 @@
+"""Lists literally what the wheel contains: with top-level names this plain, nothing may slip in unseen."""
+
+from setuptools import setup
+
+setup(
+    packages=[
+        "cli",
+        "components",
+        "components.champion",
+        "components.data_check",
+        "components.dicom_example_gen",
+        "components.evaluator",
+        "components.pusher",
+        "components.serving_canary",
+        "components.statistics_gen",
+        "data_schemas",
+        "data_schemas.wire",
+        "evaluation",
+        "imaging",
+        "models",
+        "pipeline",
+        "reports",
+        "serving",
+        "serving.server",
+    ],
+    py_modules=["local_runner"],
+    package_data={
+        "data_schemas": ["base_schema.pbtxt", "tasks/*.yaml"],
+        "data_schemas.wire": ["*.proto", "*.pyi"],
+        "reports": ["templates/*"],
+    },
+)
