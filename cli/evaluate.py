@@ -1,0 +1,224 @@
+"""`radflow evaluate`: judges a pushed model on other data than it was made from, every row of a manifest."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from data_schemas.errors import ConfigurationError, DataRefused, ImageRejected, Unsupported
+
+if TYPE_CHECKING:
+    from data_schemas.description import ModelDescription
+    from data_schemas.task import Labels, Task
+    from evaluation.summary import Cases
+    from imaging.manifest import ManifestRow
+    from imaging.pseudonyms import Pseudonyms
+    from serving.server.servable import Servable
+
+_AHEAD = 4
+"""Images a thread may be ahead of the model: enough to keep both busy, little enough to stay flat in memory."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.description = (
+        "Judge a pushed model on other data (external validation): every row of the manifest, whatever its split."
+    )
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR", help="OUTPUT/serving/TASK (newest version) or one version"
+    )
+    parser.add_argument("--manifest", type=Path, required=True, metavar="CSV", help="images and labels to judge it on")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="images a call [%(default)s]")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints what the model is worth on the manifest's images.
+
+    Raises:
+        ConfigurationError: there is no model, it cannot be loaded, or the manifest is wrong.
+        DataRefused: not one image could be used.
+    """
+    from data_schemas.served_folder import resolve_version
+    from evaluation.summary import summarize
+    from imaging.manifest import read_manifest
+    from reports.external_validation import ExternalValidation, reasons_text
+
+    if arguments.batch_size < 1:
+        raise ConfigurationError(f"--batch-size {arguments.batch_size}: give at least 1")
+    version = resolve_version(arguments.model)
+    description = _description(version)
+    rows = read_manifest(arguments.manifest, description.task).rows
+    tally = score(load(version), rows, task=description.task, batch_size=arguments.batch_size, progress=sys.stderr)
+    if not tally.scores:
+        raise DataRefused(f"not one of {len(rows)} images could be used: {reasons_text(tally.rejected)}")
+    labels = description.task.labels
+    summary = summarize(tally.cases(), labels, description.operating_points)
+    report = ExternalValidation(version.name, description, summary, tally.prevalence(labels), tally.rejected)
+    print(json.dumps(report.to_json()) if arguments.json else report.to_text())
+    return 0
+
+
+@dataclass
+class Tally:
+    """What has been scored and rejected so far; a scored image is a few numbers."""
+
+    patients: list[str] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
+    scores: list[Any] = field(default_factory=list)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def cases(self) -> Cases:
+        """Returns the scored images."""
+        import numpy as np
+
+        from evaluation.summary import Cases
+
+        return Cases(np.array(self.patients), np.array(self.labels), np.array(self.scores))
+
+    def prevalence(self, labels: Labels) -> dict[str, float | None]:
+        """Returns each finding's share of the images on which it is known."""
+        import numpy as np
+
+        from evaluation.metrics import binary_labels
+
+        found: dict[str, float | None] = {}
+        for finding in labels.findings:
+            truth = binary_labels(np.array(self.labels), labels.names.index(finding))
+            found[finding] = float(np.mean(truth[truth >= 0])) if (truth >= 0).any() else None
+        return found
+
+
+def load(version: Path) -> Servable:
+    """Returns the model of a version folder, loaded as TensorFlow Serving does.
+
+    Raises:
+        ConfigurationError: TensorFlow cannot load it.
+    """
+    from serving.server.servable import Servable
+
+    try:
+        return Servable.load(version)
+    except Exception as error:  # TensorFlow raises many kinds, and each means the same to the caller
+        raise ConfigurationError(
+            f"the model in {version} cannot be loaded ({type(error).__name__}): push it again with `radflow run`"
+        ) from error
+
+
+def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_size: int, progress: TextIO) -> Tally:
+    """Returns every row scored, or rejected with the reason.
+
+    Args:
+        servable: the model.
+        rows: of the manifest.
+        task: the model's.
+        batch_size: images a call.
+        progress: where to write how far it is.
+    """
+    import numpy as np
+
+    tally, batch = Tally(), []
+    for done, outcome in enumerate(_ingest(rows, task), 1):
+        if isinstance(outcome, ImageRejected):
+            tally.rejected[outcome.status, str(outcome)] += 1
+        else:
+            row, example, patient = outcome
+            tally.patients.append(patient)
+            tally.labels.append(task.labels.names.index(row.label) if row.label else row.findings)
+            batch.append(example)
+        if batch and (len(batch) == batch_size or done == len(rows)):
+            inputs = np.empty(len(batch), dtype=object)
+            inputs[:] = batch
+            tally.scores.extend(servable.run("serving_default", {"inputs": inputs}, outputs=["scores"])["scores"])
+            batch = []
+        _say(progress, done, len(rows))
+    return tally
+
+
+def _ingest(rows: Sequence[ManifestRow], task: Task) -> Iterator[tuple[ManifestRow, bytes, str] | ImageRejected]:
+    """Yields each row's record and its patient's pseudonym, in order, read by as many threads as there are cores."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from imaging.pseudonyms import Pseudonyms
+
+    # The key lives as long as this run: it only tells patients apart.
+    pseudonyms = Pseudonyms(os.urandom(32))
+    workers = os.cpu_count() or 1
+    waiting: deque[Future[tuple[ManifestRow, bytes, str] | ImageRejected]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for row in rows:
+            waiting.append(pool.submit(_record, row, task, pseudonyms))
+            if len(waiting) == _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _record(row: ManifestRow, task: Task, pseudonyms: Pseudonyms) -> tuple[ManifestRow, bytes, str] | ImageRejected:
+    """Returns the record that the pipeline would have made of a row, or why there is none."""
+    from imaging.example import training_example
+
+    try:
+        data = row.file.read_bytes()
+    except OSError as error:
+        return Unsupported(f"the file cannot be read: {error.strerror}")
+    try:
+        example = training_example(data, row=row, task=task, pseudonyms=pseudonyms, given_splits=())
+    except Unsupported as error:
+        if row.patient_id or row.study_id:
+            return error
+        return _alone(data, row=row, task=task, pseudonyms=pseudonyms)
+    except ImageRejected as error:
+        return error
+    return row, example.serialized, example.patient
+
+
+def _alone(
+    data: bytes, *, row: ManifestRow, task: Task, pseudonyms: Pseudonyms
+) -> tuple[ManifestRow, bytes, str] | ImageRejected:
+    """As `_record`, for an image that nothing says whose it is: where nothing is split, it may be a patient's own."""
+    from imaging.example import training_example
+
+    own = dataclasses.replace(row, study_id=f"row {row.row}")
+    try:
+        example = training_example(data, row=own, task=task, pseudonyms=pseudonyms, given_splits=())
+    except ImageRejected as error:
+        return error
+    return row, example.serialized, example.patient
+
+
+def _description(version: Path) -> ModelDescription:
+    """Returns what the model says of itself, without loading it.
+
+    Raises:
+        ConfigurationError: it says nothing.
+    """
+    from pydantic import ValidationError
+
+    from data_schemas.description import ModelDescription
+
+    path = version / "assets.extra" / "description.json"
+    try:
+        return ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise ConfigurationError(
+            f"{path} does not describe a model of this version of Radflow ({type(error).__name__}): "
+            "give a folder that `radflow run` pushed"
+        ) from error
+
+
+def _say(progress: TextIO, done: int, total: int) -> None:
+    """Writes how far it is: in place on a terminal, else a line every tenth."""
+    if progress.isatty():
+        progress.write(f"\rscored {done} of {total}" + ("\n" if done == total else ""))
+        progress.flush()
+    elif done == total or done % max(1, total // 10) == 0:
+        progress.write(f"scored {done} of {total}\n")

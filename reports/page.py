@@ -1,0 +1,98 @@
+"""The HTML page that every report is: one file without scripts or outside resources, for screen, phone and paper."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import ClassVar, Literal
+
+import jinja2
+
+Tone = Literal["good", "warn", "bad"]
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A cell that is judged; the words carry the meaning, the tone only repeats it in colour."""
+
+    text: str
+    tone: Tone
+
+
+Cell = str | int | Tag
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reader must know who reads nothing else."""
+
+    template: ClassVar[str] = "verdict.html.j2"
+    word: str
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A few numbers, each with its name."""
+
+    template: ClassVar[str] = "facts.html.j2"
+    facts: Sequence[tuple[str, str | int]]
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first cell of a row heads it, columns of whole numbers are aligned to the right.
+
+    Attributes:
+        heading: what the table shows.
+        columns: names.
+        rows: as many cells each as there are columns.
+        note: a sentence under the heading.
+    """
+
+    template: ClassVar[str] = "table.html.j2"
+    heading: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    numeric: frozenset[int] = field(init=False)
+
+    @property
+    def wordy(self) -> bool:
+        """Whether it has sentences, which a phone shows one below the other."""
+        return len(self.numeric) < len(self.columns) - 1
+
+    def __post_init__(self) -> None:
+        columns = range(1, len(self.columns))
+        numeric = {index for index in columns if self.rows and all(isinstance(row[index], int) for row in self.rows)}
+        object.__setattr__(self, "numeric", frozenset(numeric))
+
+
+Section = Verdict | Facts | Table
+
+
+def render_page(title: str, sections: Sequence[Section], *, subtitle: str = "") -> str:
+    """Returns a page; all text in it is escaped.
+
+    Args:
+        title: of the page.
+        sections: from top to bottom; the verdict comes first.
+        subtitle: a line under the title.
+    """
+    template = _environment().get_template("page.html.j2")
+    return template.render(title=title, subtitle=subtitle, sections=sections, version=metadata.version("radflow"))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )

@@ -1,0 +1,275 @@
+"""The Evaluator's executor on a toy model and 60 records: TFMA, Beam and the blessing are the real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from sklearn import metrics as sk
+from tfx.types import Artifact, standard_artifacts, standard_component_specs
+from tfx.utils import json_utils
+
+from components.evaluator.executor import Executor
+from components.evaluator.results import read_gates, read_metrics
+from data_schemas.description import ModelDescription
+from data_schemas.errors import ConfigurationError
+from data_schemas.task import Task
+from data_schemas.task_file import task_to_json
+from evaluation.gates import GateResult
+
+CASES = 60
+POINTS = {"nodule": 0.3, "cavity": 0.4}
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run of the executor left behind."""
+
+    gates: dict[str, GateResult]
+    metrics: dict
+    blessed: int
+    files: set[str]
+    evaluation_uri: str
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """Examples and a run of the executor on them."""
+
+    labels: np.ndarray
+    good: np.ndarray
+    poor: np.ndarray
+    sexes: np.ndarray
+    run: Callable[..., Result]
+
+
+def _task(kind: str, gates: list[dict], *, extra: tuple[str, ...] = ()) -> Task:
+    multi_class = kind == "multi_class"
+    names = ["normal", "nodule", "cavity"] if multi_class else ["nodule", "cavity"]
+    return Task.model_validate(
+        {
+            "name": "toy",
+            "title": "t",
+            "intended_use": "t",
+            "population": "t",
+            "reference_standard": "t",
+            "modalities": ["CR"],
+            "labels": {"type": kind, "names": [*names, *extra], "no_finding": "normal" if multi_class else None},
+            "slices": [["sex"], ["sex", "clinic"]],
+            "gates": gates,
+        }
+    )
+
+
+def _save_model(folder: Path, task: Task, score_feature: str) -> None:
+    size, multi_class = len(task.labels.names), task.labels.type == "multi_class"
+    label = tf.io.FixedLenFeature([] if multi_class else [size], tf.string if multi_class else tf.int64)
+    names = tf.constant(task.labels.names)
+
+    class Toy(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+        def serve(self, inputs):
+            parsed = tf.io.parse_example(inputs, {score_feature: tf.io.FixedLenFeature([size], tf.float32)})
+            return {"scores": parsed[score_feature]}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+        def transform(self, inputs):
+            raw = tf.io.parse_example(inputs, {"label": label})["label"]
+            if not multi_class:
+                return {"label_xf": tf.cast(raw, tf.float32)}
+            return {"label_xf": tf.argmax(raw[:, tf.newaxis] == names[tf.newaxis, :], axis=1)[:, tf.newaxis]}
+
+    module = Toy()
+    serving = folder / "Format-Serving"
+    tf.saved_model.save(
+        module, str(serving), signatures={"serving_default": module.serve, "transform_features": module.transform}
+    )
+    description = ModelDescription(
+        task=task, operating_points=POINTS, prevalence=dict.fromkeys(POINTS, 0.3), calibrated=False, radflow_version="0"
+    )
+    (serving / "assets.extra").mkdir()
+    (serving / "assets.extra" / "description.json").write_text(description.model_dump_json(), encoding="utf-8")
+
+
+def _write_examples(folder: Path, world: dict[str, np.ndarray], task: Task) -> None:
+    (folder / "Split-test").mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(folder / "Split-test" / "data.gz"), options="GZIP") as writer:
+        for row in range(CASES):
+            example = tf.train.Example()
+            feature = example.features.feature
+            label = world["labels"][row]
+            if task.labels.type == "multi_class":
+                feature["label"].bytes_list.value.append(task.labels.names[label].encode())
+            else:
+                feature["label"].int64_list.value.extend(label.tolist())
+            feature["patient"].bytes_list.value.append(b"p%d" % (row // 2))
+            feature["sex"].bytes_list.value.append(world["sexes"][row].encode())
+            feature["column_clinic"].bytes_list.value.append(b"north" if row % 4 else b"south")
+            feature["good"].float_list.value.extend(world["good"][row].tolist())
+            feature["poor"].float_list.value.extend(world["poor"][row].tolist())
+            writer.write(example.SerializeToString())
+
+
+def _scores(truth: np.ndarray, generator: np.random.Generator, *, signal: float, softmax: bool) -> np.ndarray:
+    raw = np.exp(signal * truth + generator.normal(size=truth.shape))
+    return (raw / raw.sum(axis=1, keepdims=True) if softmax else raw / (1 + raw)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=["multi_class", "multi_label"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return _world(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def multi_label(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """For what does not depend on the kind of task; TFMA is quicker here."""
+    return _world("multi_label", tmp_path_factory.mktemp("multi_label"))
+
+
+def _world(kind: str, folder: Path) -> World:
+    generator = np.random.default_rng(5)
+    multi_class = kind == "multi_class"
+    plain = _task(kind, [{"name": "any", "metric": "auroc", "min": 0}])
+    if multi_class:
+        labels = generator.integers(0, 3, CASES)
+        truth = np.eye(3)[labels]
+    else:
+        labels = generator.integers(-1, 2, (CASES, 2))
+        truth = (labels == 1).astype(float)
+    data = {
+        "labels": labels,
+        "good": _scores(truth, generator, signal=1.2, softmax=multi_class),
+        "poor": _scores(truth, generator, signal=-1.0, softmax=multi_class),
+        "sexes": np.where(np.arange(CASES) % 2, "F", "M"),
+    }
+    _write_examples(folder / "examples", data, plain)
+    for name in ("good", "poor"):
+        _save_model(folder / name, plain, name)
+
+    def run(gates: list[dict], *, extra: tuple[str, ...] = (), candidate: str = "good", **champion: str) -> Result:
+        return _run(folder, _task(kind, gates, extra=extra), candidate=candidate, **champion)
+
+    return World(run=run, **data)
+
+
+def _artifact(kind: type[Artifact], uri: Path) -> Artifact:
+    uri.mkdir(parents=True, exist_ok=True)
+    artifact = kind()
+    artifact.uri = str(uri)
+    return artifact
+
+
+def _run(folder: Path, task: Task, *, candidate: str, champion: str = "", refused: str = "") -> Result:
+    output = folder / f"run{len(list(folder.iterdir()))}"
+    examples = _artifact(standard_artifacts.Examples, folder / "examples")
+    examples.split_names = '["test"]'
+    examples.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
+    inputs = {"examples": [examples], "model": [_artifact(standard_artifacts.Model, folder / candidate)]}
+    if champion or refused:
+        served = _artifact(standard_artifacts.Model, folder / (champion or "nothing"))
+        served.set_int_custom_property("usable", int(not refused))
+        served.set_string_custom_property("reason", refused)
+        inputs["baseline_model"] = [served]
+    evaluation = _artifact(standard_artifacts.ModelEvaluation, output / "evaluation")
+    blessing = _artifact(standard_artifacts.ModelBlessing, output / "blessing")
+    properties = {
+        "task": task_to_json(task),
+        standard_component_specs.EXAMPLE_SPLITS_KEY: json_utils.dumps(["test"]),
+    }
+    Executor().Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
+    return Result(
+        gates={gate.name: gate for gate in read_gates(evaluation.uri)},
+        metrics=read_metrics(evaluation.uri),
+        blessed=blessing.get_int_custom_property("blessed"),
+        files={path.name for path in (output / "blessing").iterdir()},
+        evaluation_uri=evaluation.uri,
+    )
+
+
+def test_without_a_champion_values_are_scikit_learns_and_every_gate_met_blesses(world: World) -> None:
+    gates = [
+        {"name": "nodule", "metric": "auroc", "finding": "nodule", "min": 0.5},
+        {"name": "no drop", "metric": "auroc", "max_drop": 0.01},
+    ]
+    result = world.run(gates, refused="no champion: nothing is served under toy")
+    multi_class = world.labels.ndim == 1
+    index = 1 if multi_class else 0
+    truth = (world.labels == 1).astype(int) if multi_class else world.labels[:, 0]
+    known = np.full(CASES, True) if multi_class else truth >= 0
+    flagged = world.good[known, index] >= POINTS["nodule"]
+    nodule = result.metrics["overall"]["findings"]["nodule"]
+    assert nodule["auroc"]["value"] == pytest.approx(sk.roc_auc_score(truth[known], world.good[known, index]))
+    assert nodule["sensitivity"]["value"] == pytest.approx(sk.recall_score(truth[known], flagged))
+    assert nodule["mcc"]["value"] == pytest.approx(sk.matthews_corrcoef(truth[known], flagged))
+    assert nodule["auroc"]["lower"] < nodule["auroc"]["value"] < nodule["auroc"]["upper"]
+    if multi_class:
+        confusion = sk.confusion_matrix(world.labels, world.good.argmax(axis=1))
+        assert result.metrics["overall"]["confusion"] == confusion.tolist()
+    assert (result.metrics["overall"]["examples"], result.metrics["overall"]["patients"]) == (CASES, CASES // 2)
+    assert result.gates["no drop"].passed and result.gates["no drop"].reason == "no champion: not compared"
+    assert result.metrics["champion"] is None
+    assert (result.blessed, result.files) == (1, {"BLESSED"})
+
+
+def test_a_missed_gate_in_a_slice_refuses_and_tfma_still_reads_its_results(world: World) -> None:
+    gates = [
+        {"name": "women", "metric": "auroc", "finding": "nodule", "slice": {"sex": "F"}, "min": 0.999},
+        {
+            "name": "clinic",
+            "metric": "accuracy",
+            "finding": "cavity",
+            "slice": {"sex": "M", "clinic": "south"},
+            "min": 0,
+        },
+        {"name": "nobody", "metric": "auroc", "slice": {"sex": "O"}, "min": 0},
+    ]
+    result = world.run(gates)
+    multi_class = world.labels.ndim == 1
+    index = 1 if multi_class else 0
+    truth = (world.labels == 1).astype(int) if multi_class else world.labels[:, 0]
+    women = (world.sexes == "F") & (truth >= 0)
+    assert result.gates["women"].value == pytest.approx(sk.roc_auc_score(truth[women], world.good[women, index]))
+    assert not result.gates["women"].passed and "missed by" in result.gates["women"].reason
+    assert result.gates["clinic"].passed
+    assert not result.gates["nobody"].passed and "no such case" in result.gates["nobody"].reason
+    assert (result.blessed, result.files) == (0, {"NOT_BLESSED"})
+    loaded = tfma.load_eval_result(result.evaluation_uri)
+    assert {"sex"} in [{name for name, _ in key} for key, _ in loaded.slicing_metrics]
+    assert len(result.metrics["slices"]) == len(loaded.slicing_metrics) - 1
+
+
+def test_a_better_champion_makes_the_change_gate_fire(world: World) -> None:
+    drop = [{"name": "no drop", "metric": "auroc", "max_drop": 0.05}]
+    refused = world.run(drop, candidate="poor", champion="good")
+    gate = refused.gates["no drop"]
+    before = refused.metrics["champion"]["task"]["macro_auroc"]["value"]
+    assert gate.bound == pytest.approx(before - 0.05) and gate.value < gate.bound
+    assert (refused.blessed, refused.files) == (0, {"NOT_BLESSED"})
+    assert not tfma.load_validation_result(refused.evaluation_uri).validation_ok
+
+
+def test_a_worse_champion_blesses(multi_label: World) -> None:
+    result = multi_label.run(
+        [{"name": "no drop", "metric": "f1", "finding": "cavity", "max_drop": 0.05}], champion="poor"
+    )
+    assert result.gates["no drop"].passed
+    assert tfma.load_validation_result(result.evaluation_uri).validation_ok
+    assert (result.blessed, result.files) == (1, {"BLESSED"})
+
+
+def test_a_champion_that_trained_on_todays_test_patients_is_refused_and_so_is_the_candidate(multi_label: World) -> None:
+    gates = [{"name": "any", "metric": "auroc", "min": 0.0}, {"name": "no drop", "metric": "auroc", "max_drop": 0.5}]
+    result = multi_label.run(gates, champion="good", refused="it trained on 3 patients of today's test split")
+    assert result.gates["any"].passed
+    assert not result.gates["no drop"].passed and "3 patients of today's test split" in result.gates["no drop"].reason
+    assert (result.blessed, result.files) == (0, {"NOT_BLESSED"})
+
+
+def test_a_model_trained_for_other_labels_stops_at_once(multi_label: World) -> None:
+    with pytest.raises(ConfigurationError, match="the task's are .*effusion: train the model"):
+        multi_label.run([{"name": "any", "metric": "auroc", "min": 0.0}], extra=("effusion",))
