@@ -58,6 +58,11 @@ class PixelFormat:
 
 Decoder = Callable[[bytes, PixelFormat], Pixels]
 
+_RLE_HEADER = 64
+"""Bytes: the number of segments and fifteen offsets, 32 bits each (PS3.5, G.5)."""
+_RLE_LONGEST_RUN = 128
+"""Bytes that one code can expand to (PS3.5, G.3.1)."""
+
 
 def pixel_format(dataset: Dataset) -> PixelFormat:
     """Returns the checked Image Pixel module of a dataset.
@@ -249,14 +254,27 @@ def _jpeg_xl(data: bytes, layout: PixelFormat) -> Pixels:
 
 
 def _rle(data: bytes, layout: PixelFormat) -> Pixels:
-    """Decodes RLE Lossless (PS3.5, G): planes of most significant bytes first, sample by sample."""
+    """Decodes RLE Lossless (PS3.5, G.2 to G.5): one segment a byte of a sample, most significant first."""
     if layout.bits_allocated == 1:
         raise Unsupported("RLE of 1-bit pixels is not read")
-    out = bytearray(int(np.prod(layout.shape)) * layout.dtype.itemsize)  # a frame that expands further is refused
-    imagecodecs.dicomrle_decode(data, layout.dtype.newbyteorder("<").str, out=out)
-    frame = np.frombuffer(out, layout.dtype.newbyteorder("<")).reshape(layout.samples, -1)
-    frame = frame.T.reshape(layout.shape)
+    count, *offsets = np.frombuffer(data[:_RLE_HEADER], "<u4").tolist()
+    if count != layout.samples * layout.dtype.itemsize:
+        raise Corrupt(f"{count} RLE segments for {layout.samples} samples of {layout.dtype.itemsize} bytes")
+    ends = [*offsets[1:count], len(data)]
+    size = layout.rows * layout.columns
+    segments = [_rle_segment(data[start:end], size) for start, end in zip(offsets, ends, strict=False)]
+    planes = np.stack(segments).reshape(layout.samples, layout.dtype.itemsize, size)
+    samples = np.ascontiguousarray(planes.transpose(2, 0, 1)).view(layout.dtype.newbyteorder(">"))
+    frame = samples.reshape(layout.shape)
     return _rgb(_signed(frame, layout, layout.bits_stored), layout.photometric)
+
+
+def _rle_segment(data: bytes, size: int) -> NDArray[np.uint8]:
+    """Returns `size` bytes; a last run may reach beyond them, as some encoders pad, but not by more than one run."""
+    decoded = imagecodecs.packbits_decode(data, out=bytearray(size + _RLE_LONGEST_RUN))
+    if len(decoded) < size:
+        raise Corrupt(f"an RLE segment of {len(decoded)} bytes for {size} pixels")
+    return np.frombuffer(decoded, np.uint8, size)
 
 
 def _deflated_frame(data: bytes, layout: PixelFormat) -> Pixels:

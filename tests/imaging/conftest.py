@@ -11,12 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from data_schemas.task import Task
 from data_schemas.task_file import load_task
 
 DicomMaker = Callable[..., bytes]
+_STAND_INS = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201")
 
 
 def make_dicom(
@@ -28,23 +29,35 @@ def make_dicom(
 ) -> bytes:
     """Returns a DICOM file of `pixels`, (rows, columns[, 3]); `frames` are its compressed frames, `elements` override."""
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID = UID(syntax)
+    written = _known_to_pydicom(syntax)
+    meta.TransferSyntaxUID = UID(written)
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128, is_little_endian=syntax != ExplicitVRBigEndian)
     dataset.SOPClassUID, dataset.SOPInstanceUID = SecondaryCaptureImageStorage, "1.2.3.4"
     dataset.StudyInstanceUID, dataset.PatientID, dataset.PatientName = "1.2.3", "ID-OF-PATIENT", "Name^Of^Patient"
     dataset.Modality = "DX"
     if pixels is not None:
         _describe(dataset, pixels)
-        big = syntax == "1.2.840.10008.1.2.2"
+        big = syntax == ExplicitVRBigEndian
         dataset.PixelData = encapsulate(frames) if frames else _padded(pixels, big=big)
         dataset["PixelData"].VR = "OB" if frames or pixels.dtype.itemsize == 1 else "OW"
     for name, value in elements.items():
         setattr(dataset, name, value)
     target = io.BytesIO()
     dataset.save_as(target, enforce_file_format=True)
-    return target.getvalue()
+    return target.getvalue().replace(_even(written), _even(syntax), 1)
+
+
+def _known_to_pydicom(syntax: str) -> str:
+    """Returns the syntax, or for one that pydicom cannot write another encapsulated one of the same length."""
+    if UID(syntax).is_private or syntax.startswith(("1.2.840.10008.1.2.4.11", "1.2.840.10008.1.2.8")):
+        return next(other for other in _STAND_INS if len(_even(other)) == len(_even(syntax)))
+    return syntax
+
+
+def _even(uid: str) -> bytes:
+    return uid.encode() + b"\0" * (len(uid) % 2)
 
 
 def _describe(dataset: Dataset, pixels: NDArray[Any]) -> None:
