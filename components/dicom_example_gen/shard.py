@@ -100,4 +100,4 @@ def _count(row: ManifestRow, encoded: TrainingExample, task: Task, result: Shard
     present = [row.label] if row.label else [n for n, v in zip(task.labels.names, row.findings, strict=True) if v == 1]
     result.labels[encoded.split].update(present)
     for warning in encoded.warnings:
-        result.warnings.setdefault(warning, []).append(row.row)
+        result.warnings.setdefault(warning.removeprefix(f"row {row.row}: "), []).append(row.row)

@@ -1,0 +1,57 @@
+"""Losses: expected numbers worked by hand."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from models.losses import class_weights, make_loss
+from tests.models.tasks import demo_task, multi_label_task
+
+
+def test_class_weights_are_inverse_to_frequency() -> None:
+    weights = class_weights(np.array([0, 0, 1, 2]), task=demo_task())
+    np.testing.assert_allclose(weights, [4 / (3 * 2), 4 / 3, 4 / 3], rtol=1e-6)
+
+
+def test_a_class_without_an_example_weighs_nothing() -> None:
+    np.testing.assert_allclose(class_weights(np.array([0, 1]), task=demo_task()), [1, 1, 0])
+
+
+def test_class_weights_are_one_where_the_task_does_not_ask() -> None:
+    task = demo_task(training={"class_weights": False})
+    np.testing.assert_allclose(class_weights(np.array([0, 0, 1, 2]), task=task), [1, 1, 1])
+
+
+def test_multi_label_weights_ignore_unknown_labels() -> None:
+    labels = np.array([[1, -1], [0, 1], [0, 0], [0, 0]], np.float32)
+    # a: three absent, one present of four; b: two absent, one present of three.
+    np.testing.assert_allclose(
+        class_weights(labels, task=multi_label_task()), [[4 / 6, 3 / 4], [4 / 2, 3 / 2]], rtol=1e-6
+    )
+
+
+def test_multi_class_loss_of_even_logits_is_the_log_of_the_classes() -> None:
+    loss = make_loss(np.array([1, 2, 1], np.float32), task=demo_task())
+    value = keras.ops.convert_to_numpy(loss(np.array([0, 1]), np.zeros((2, 3), np.float32)))
+    np.testing.assert_allclose(value, [math.log(3), 2 * math.log(3)], rtol=1e-6)
+
+
+def test_label_smoothing_spreads_the_target() -> None:
+    task = demo_task(training={"label_smoothing": 0.3})
+    logits = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
+    value = keras.ops.convert_to_numpy(make_loss(np.ones(3, np.float32), task=task)(np.array([0]), logits))
+    expected = -(0.8 * math.log(0.5) + 0.1 * math.log(0.25) + 0.1 * math.log(0.25))
+    np.testing.assert_allclose(value, [expected], rtol=1e-5)
+
+
+def test_unknown_labels_do_not_move_the_multi_label_loss() -> None:
+    loss = make_loss(np.ones((2, 2), np.float32), task=multi_label_task())
+    labels = np.array([[1, -1]], np.float32)
+    values = [
+        float(keras.ops.convert_to_numpy(loss(labels, np.array([[0.0, logit]], np.float32)))[0]) for logit in (-5, 5)
+    ]
+    assert values == pytest.approx([math.log(2), math.log(2)], rel=1e-6)

@@ -1,0 +1,87 @@
+"""Networks: scaling against keras.applications' own, freezing, and the three views."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from data_schemas.task import Task
+from models.explanations import grad_cam, integrated_gradients
+from models.network import Network, _scale, build_network
+from tests.models.tasks import demo_task
+
+
+@pytest.fixture(scope="module")
+def tiny() -> tuple[Task, Network]:
+    task = demo_task(image={"size": (32, 32)}, model={"pooling": "avg", "hidden": (8,)})
+    return task, build_network(task, weights=None)
+
+
+@pytest.mark.parametrize(("mode", "application"), [("tf", "mobilenet"), ("torch", "densenet"), ("caffe", "resnet")])
+def test_scaling_equals_keras_applications(mode: str, application: str) -> None:
+    image = np.random.default_rng(0).random((2, 4, 4, 3), np.float32)
+    inputs = keras.Input((4, 4, 3))
+    ours = keras.Model(inputs, _scale(inputs, mode))(image)
+    theirs = getattr(keras.applications, application).preprocess_input(image * 255.0)
+    np.testing.assert_allclose(ours, theirs, atol=2e-5 if mode != "caffe" else 1e-3)
+
+
+def test_features_and_head_compose_to_the_model(tiny: tuple[Task, Network]) -> None:
+    _, network = tiny
+    images = np.random.default_rng(1).random((3, 32, 32, 1), np.float32)
+    composed = network.head(network.features(images, training=False), training=False)
+    np.testing.assert_allclose(network.model(images, training=False), composed, rtol=1e-5)
+
+
+def test_a_frozen_backbone_leaves_only_the_head_to_fit(tiny: tuple[Task, Network]) -> None:
+    _, network = tiny
+    network.set_backbone_trainable(False)
+    assert len(network.model.trainable_variables) == len(network.head.trainable_variables) == 4
+    network.set_backbone_trainable(True)
+    assert len(network.model.trainable_variables) > 4
+
+
+def test_a_pretrained_backbone_keeps_its_batch_norm_frozen(tmp_path: pytest.TempPathFactory) -> None:
+    task = demo_task(image={"size": (32, 32)}, model={"backbone": "mobilenet", "alpha": 0.25, "weights": "imagenet"})
+    file = f"{tmp_path}/own.weights.h5"
+    keras.applications.MobileNet((32, 32, 3), alpha=0.25, include_top=False, weights=None).save_weights(file)
+    network = build_network(task, weights=file)
+    network.set_backbone_trainable(True)
+    backbone = next(layer for layer in network.features.layers if isinstance(layer, keras.Model))
+    norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert norms and not any(layer.trainable for layer in norms)
+    assert any(layer.trainable_variables for layer in backbone.layers)
+
+
+def test_the_same_seed_builds_the_same_network() -> None:
+    task = demo_task(image={"size": (32, 32)})
+    first, second = (build_network(task, weights=None).model.get_weights() for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("explain", [grad_cam, integrated_gradients])
+def test_heatmaps_have_the_image_size_and_lie_in_0_to_1(tiny: tuple[Task, Network], explain: object) -> None:
+    _, network = tiny
+    images = np.random.default_rng(2).random((3, 32, 32, 1), np.float32)
+    heatmap, logits = explain(network, keras.ops.convert_to_tensor(images), np.array([0, 1, 2], np.int64))
+    assert heatmap.shape == (3, 32, 32)
+    assert np.min(heatmap) >= 0 and np.max(heatmap) <= 1
+    np.testing.assert_allclose(logits, network.model(images, training=False), rtol=1e-4, atol=1e-5)
+
+
+def test_integrated_gradients_find_the_pixel_that_decides() -> None:
+    # A network that looks at one pixel alone: its logit is 5 times the brightness there.
+    image = keras.Input((8, 8, 1))
+    kernel = np.zeros((64, 2), np.float32)
+    kernel[3 * 8 + 5, 1] = 5
+    dense = keras.layers.Dense(2, use_bias=False)
+    features = keras.Model(image, keras.layers.Rescaling(1.0)(image))
+    head = keras.Model(image, dense(keras.layers.Flatten()(image)))
+    dense.set_weights([kernel])
+    network = Network(keras.Model(image, head(features(image))), features, head, pretrained=False, jit_compile=False)
+    heatmap, _ = integrated_gradients(network, np.ones((1, 8, 8, 1), np.float32), np.array([1], np.int64))
+    expected = np.zeros((8, 8))
+    expected[3, 5] = 1
+    np.testing.assert_allclose(heatmap[0], expected, atol=1e-6)
