@@ -69,9 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass
 class Tally:
-    """What has been scored and rejected so far; a scored image is a few numbers."""
+    """What has been scored and rejected so far; a scored image is a few numbers.
 
-    patients: list[str] = field(default_factory=list)
+    Patients are numbered as they come: pseudonyms change with the key, and the bootstrap's draws follow their order.
+    """
+
+    patients: list[int] = field(default_factory=list)
     labels: list[Any] = field(default_factory=list)
     scores: list[Any] = field(default_factory=list)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -126,12 +129,13 @@ def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_
     import numpy as np
 
     tally, batch = Tally(), []
+    numbers: dict[str, int] = {}
     for done, outcome in enumerate(_ingest(rows, task), 1):
         if isinstance(outcome, ImageRejected):
             tally.rejected[outcome.status, str(outcome)] += 1
         else:
             row, example, patient = outcome
-            tally.patients.append(patient)
+            tally.patients.append(numbers.setdefault(patient, len(numbers)))
             tally.labels.append(task.labels.names.index(row.label) if row.label else row.findings)
             batch.append(example)
         if batch and (len(batch) == batch_size or done == len(rows)):

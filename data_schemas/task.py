@@ -338,7 +338,7 @@ class Task(_Strict):
             problems.append(f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.findings)}")
         if gate.finding is None and gate.metric == "accuracy" and self.labels.type == "multi_label":
             problems.append(f"gate {gate.name!r}: accuracy of a multi-label task needs a `finding`")
-        if gate.slice and tuple(gate.slice) not in self.slices:
+        if gate.slice and set(gate.slice) not in map(set, self.slices):
             problems.append(f"gate {gate.name!r}: slice by {', '.join(gate.slice)} is not one of the task's `slices`")
         return problems
 

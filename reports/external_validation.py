@@ -70,10 +70,10 @@ class ExternalValidation:
 
     def _heading(self) -> str:
         task = self.description.task
+        scored = f"{self.summary.examples} images of {self.summary.patients} patients scored"
         lines = [
             f"{task.title} ({task.name}, version {self.version})",
-            f"{self.summary.examples} images of {self.summary.patients} patients scored, "
-            f"{self.rejected.total()} rejected. 95 % intervals by resampling patients.",
+            f"{scored}, {self.rejected.total()} rejected. 95 % intervals by resampling patients.",
         ]
         names = [name for name in ("accuracy", "balanced_accuracy", "macro_auroc") if name in self.summary.task]
         return "\n".join([*lines, "", *(f"{name:<20}{_text(self.summary.task[name])}" for name in names)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils, path_utils, proto_utils
+from tfx.utils import path_utils, proto_utils
 
 from components.evaluator.config import eval_config
 from components.evaluator.metrics import SUMMARY
@@ -36,10 +35,10 @@ NO_CHAMPION = "no champion"
 Artifacts = dict[str, list[Artifact]]
 
 
-class Executor(tfx_executor.Executor):  # type: ignore[misc]  # TFX is not typed
+class Executor(tfx_executor.Executor):
     """TFX's Evaluator, given an EvalConfig that holds the models' operating points."""
 
-    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802  # TFX calls it
         """Evaluates the candidate and, where it may be compared, the champion; blesses what meets every gate.
 
         Raises:
@@ -156,7 +155,7 @@ def _bless(gates: list[GateResult], evaluation_uri: str, *, input_dict: Artifact
     for name in (constants.BLESSED_FILE_NAME, constants.NOT_BLESSED_FILE_NAME):
         Path(blessing.uri, name).unlink(missing_ok=True)
     name = constants.BLESSED_FILE_NAME if passed else constants.NOT_BLESSED_FILE_NAME
-    io_utils.write_string_file(os.path.join(blessing.uri, name), "")
+    Path(blessing.uri, name).touch()
     value = constants.BLESSED_VALUE if passed else constants.NOT_BLESSED_VALUE
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
     blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)

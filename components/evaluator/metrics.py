@@ -27,7 +27,7 @@ SUMMARY = "summary"
 _Case = tuple[bytes, Any, Any]
 
 
-class CaseMetric(tfma.metrics.Metric):  # type: ignore[misc]  # TFMA is not typed
+class CaseMetric(tfma.metrics.Metric):
     """A value of `evaluation.summary.Summary`, as a TFMA metric.
 
     Args:
@@ -67,7 +67,7 @@ def _computations(
     return [metric_types.MetricComputation(keys=combiner.keys, preprocessors=[preprocessor], combiner=combiner)]
 
 
-class CaseCombiner(beam.CombineFn):  # type: ignore[misc]  # Beam is not typed
+class CaseCombiner(beam.CombineFn):
     """Gathers (patient, label, scores) of a slice's cases and summarizes them at the end.
 
     A case is tens of bytes, so a million of them fit in memory. The champion's values have no intervals: only its
@@ -90,9 +90,11 @@ class CaseCombiner(beam.CombineFn):  # type: ignore[misc]  # Beam is not typed
         ]
 
     def create_accumulator(self) -> list[_Case]:
+        """Returns no cases."""
         return []
 
     def add_input(self, accumulator: list[_Case], element: Any) -> list[_Case]:
+        """Returns the cases with one more: a record's patient, label and scores of this model."""
         patient = np.asarray(element.features[features.PATIENT]).reshape(-1)[0]
         rows = metric_util.to_label_prediction_example_weight(
             element, eval_config=self._eval_config, model_name=self._model_name, flatten=False, squeeze=False
@@ -101,14 +103,18 @@ class CaseCombiner(beam.CombineFn):  # type: ignore[misc]  # Beam is not typed
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[list[_Case]]) -> list[_Case]:
+        """Returns the cases of all parts."""
         return [case for accumulator in accumulators for case in accumulator]
 
     def extract_output(self, accumulator: list[_Case]) -> dict[metric_types.MetricKey, Any]:
+        """Returns every value of the cases' summary, nan where it is not defined; nothing for no cases."""
         if not accumulator:
             return {}
         patients, labels, scores = (np.array(column) for column in zip(*accumulator, strict=True))
         summary = summarize(Cases(patients, labels, scores), self._labels, self._points, draws=self._draws)
-        found = {self._task_key(name): _number(summary.value(None, name)) for name in task_metrics(self._labels)}
+        found: dict[metric_types.MetricKey, Any] = {
+            self._task_key(name): _number(summary.value(None, name)) for name in task_metrics(self._labels)
+        }
         for finding in self._labels.findings:
             found |= {self._finding_key(finding, name): _number(summary.value(finding, name)) for name in METRICS}
         found[self._task_key(SUMMARY)] = json.dumps(summary.to_json())

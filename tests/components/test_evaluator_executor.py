@@ -22,6 +22,8 @@ from data_schemas.task import Task
 from data_schemas.task_file import task_to_json
 from evaluation.gates import GateResult
 
+pytestmark = pytest.mark.pipeline
+
 CASES = 60
 POINTS = {"nodule": 0.3, "cavity": 0.4}
 
@@ -271,5 +273,5 @@ def test_a_champion_that_trained_on_todays_test_patients_is_refused_and_so_is_th
 
 
 def test_a_model_trained_for_other_labels_stops_at_once(multi_label: World) -> None:
-    with pytest.raises(ConfigurationError, match="the task's are .*effusion: train the model"):
+    with pytest.raises(ConfigurationError, match=r"the task's are .*effusion: train the model"):
         multi_label.run([{"name": "any", "metric": "auroc", "min": 0.0}], extra=("effusion",))

@@ -1,0 +1,172 @@
+"""`radflow evaluate` on a small SavedModel that scores an image by its brightness, and PNG files on disk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn import metrics as sk
+
+from cli import evaluate
+from data_schemas.description import ModelDescription
+from data_schemas.errors import ConfigurationError, DataRefused, ManifestError
+from data_schemas.task import Task
+from data_schemas.wire import example_pb2
+from imaging.example import serving_example
+
+POINT = 0.45
+
+
+def _task(kind: str) -> Task:
+    multi_class = kind == "multi_class"
+    return Task.model_validate(
+        {
+            "name": "bright",
+            "title": "Bright images",
+            "intended_use": "t",
+            "population": "t",
+            "reference_standard": "t",
+            "modalities": ["CR"],
+            "image": {"max_side": 32, "size": [32, 32]},
+            "labels": {
+                "type": kind,
+                "names": ["dark", "bright"] if multi_class else ["bright"],
+                "no_finding": "dark" if multi_class else None,
+            },
+            "gates": [{"name": "g", "metric": "auroc", "finding": "bright", "min": 0.5}],
+        }
+    )
+
+
+def _push_model(folder: Path, task: Task) -> None:
+    class Brightness(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+        def serve(self, inputs):
+            mean = tf.io.parse_example(inputs, {"mean": tf.io.FixedLenFeature([1], tf.float32)})["mean"]
+            return {"scores": tf.concat([1 - mean, mean], axis=1)[:, -len(task.labels.names) :]}
+
+    module = Brightness()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    description = ModelDescription(
+        task=task,
+        operating_points={"bright": POINT},
+        prevalence={"bright": 0.25},
+        calibrated=False,
+        radflow_version="0",
+    )
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "description.json").write_text(description.model_dump_json(), encoding="utf-8")
+
+
+def _write_images(folder: Path, count: int) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, count)
+    for index, label in enumerate(labels):
+        level = np.clip(110 + 25 * label + generator.normal(0, 25), 1, 254)
+        image = np.full((24, 32), level, np.uint8)
+        image[0, 0], image[0, 1] = 0, 255
+        cv2.imwrite(str(folder / f"{index}.png"), image)
+    return labels
+
+
+@pytest.fixture(scope="module", params=["multi_class", "multi_label"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp(request.param)
+    task = _task(request.param)
+    served = folder / "serving" / "bright"
+    _push_model(served / "2", task)
+    labels = _write_images(folder, 40)
+    (folder / "broken.png").write_bytes((folder / "0.png").read_bytes()[:60])
+    name = "label" if request.param == "multi_class" else "bright"
+    words = ["dark", "bright"] if request.param == "multi_class" else ["0", "1"]
+    # Two images a patient, but the last four images name no patient at all.
+    rows = [f"{i}.png,{f'p{i // 2}' if i < 36 else ''},{words[label]}" for i, label in enumerate(labels)]
+    manifest = folder / "manifest.csv"
+    manifest.write_text("\n".join([f"file,patient_id,{name}", *rows, f"broken.png,p0,{words[0]}"]), encoding="utf-8")
+    examples = [serving_example((folder / f"{i}.png").read_bytes(), task=task) for i in range(40)]
+    means = [example_pb2.Example.FromString(e).features.feature["mean"].float_list.value[0] for e in examples]
+    return {"served": served, "manifest": manifest, "labels": labels, "scores": np.array(means), "kind": request.param}
+
+
+def _run(world: dict, *words: str, model: Path | None = None, manifest: Path | None = None) -> int:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    places = ["--model", str(model or world["served"]), "--manifest", str(manifest or world["manifest"])]
+    return evaluate.run(parser.parse_args([*places, *words]))
+
+
+def test_json_has_scikit_learns_values_and_counts_every_row(world: dict, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(world, "--json", "--batch-size", "7") == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert len(captured.out.splitlines()) == 1 and "scored 41 of 41" in captured.err
+    assert (found["examples"], found["patients"], found["rejected"], found["version"]) == (40, 22, 1, "2")
+    assert found["rejected_by_status"] == {"corrupt": 1}
+    labels, scores = world["labels"], world["scores"]
+    bright = found["findings"]["bright"]
+    assert bright["auroc"]["value"] == pytest.approx(sk.roc_auc_score(labels, scores))
+    assert bright["sensitivity"]["value"] == pytest.approx(sk.recall_score(labels, scores >= POINT))
+    assert bright["auroc"]["lower"] < bright["auroc"]["value"] < bright["auroc"]["upper"]
+    assert found["prevalence"]["bright"] == pytest.approx(labels.mean())
+    accuracy = sk.accuracy_score(labels, scores > 0.5) if world["kind"] == "multi_class" else None
+    assert found["accuracy"]["value"] == (accuracy if accuracy is None else pytest.approx(accuracy))
+
+
+def test_the_table_names_intervals_rejects_and_prevalences(world: dict, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(world, model=world["served"] / "2") == 0
+    text = capsys.readouterr().out
+    value = sk.roc_auc_score(world["labels"], world["scores"])
+    assert f"{value:.3f} (" in text and "40 images of 22 patients scored, 1 rejected" in text
+    assert "corrupt: " in text and "bright 25.0 %" in text
+    assert f"PPV and NPV hold for this data's prevalence: bright {world['labels'].mean() * 100:.1f} %" in text
+
+
+def test_the_batch_size_changes_nothing(world: dict, capsys: pytest.CaptureFixture[str]) -> None:
+    _run(world, "--json", "--batch-size", "1")
+    one = capsys.readouterr().out
+    _run(world, "--json", "--batch-size", "100")
+    assert one == capsys.readouterr().out
+
+
+def test_only_rejects_are_data_refused(world: dict, tmp_path: Path) -> None:
+    label = "dark" if world["kind"] == "multi_class" else "1"
+    column = "label" if world["kind"] == "multi_class" else "bright"
+    (tmp_path / "text.png").write_text("not an image", encoding="utf-8")
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"file,{column}\ntext.png,{label}\n", encoding="utf-8")
+    with pytest.raises(DataRefused, match="not one of 1 images could be used"):
+        _run(world, manifest=manifest)
+
+
+def test_a_wrong_manifest_stops_before_the_model_is_loaded(
+    world: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "load", lambda version: pytest.fail("loaded"))
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("file\nnowhere.png\n", encoding="utf-8")
+    with pytest.raises(ManifestError):
+        _run(world, manifest=manifest)
+
+
+def test_no_model_and_no_description_are_configuration_errors(world: dict, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no model in"):
+        _run(world, model=tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="does not describe a model"):
+        _run(world, model=tmp_path)
+    assets = tmp_path / "assets.extra"
+    assets.mkdir()
+    source = world["served"] / "2" / "assets.extra" / "description.json"
+    (assets / "description.json").write_bytes(source.read_bytes())
+    with pytest.raises(ConfigurationError, match="cannot be loaded"):
+        _run(world, model=tmp_path)
+
+
+def test_a_batch_of_nothing_is_refused(world: dict) -> None:
+    with pytest.raises(ConfigurationError, match="--batch-size 0: give at least 1"):
+        _run(world, "--batch-size", "0")
