@@ -16,8 +16,6 @@ from data_schemas import features
 from data_schemas.task import Task
 
 _BASE = importlib.resources.files("data_schemas") / "base_schema.pbtxt"
-_UNKNOWN_AGE = -1.0
-"""What the dense tensor of `age_years` holds where the age is not known; no age is negative."""
 
 
 def base_schema() -> schema_pb2.Schema:
@@ -28,8 +26,8 @@ def base_schema() -> schema_pb2.Schema:
 def build_schema(task: Task) -> schema_pb2.Schema:
     """Returns the schema that ExampleValidator checks and Transform reads records by.
 
-    Only one of `label` and `findings` stays. Every feature has a dense tensor, so that Transform accepts `image`, which
-    has no presence because it stays out of the statistics.
+    Only one of `label` and `findings` stays. Tensor representations are explicit: left to itself, tfx_bsl would make
+    `image` sparse, which has no presence because it stays out of the statistics.
 
     Args:
         task: its labels, channels, slices, age groups, modalities and views matter here.
@@ -42,7 +40,7 @@ def build_schema(task: Task) -> schema_pb2.Schema:
     for column in task.extra_columns:
         _add_text(schema, features.extra_column(column))
     for feature in schema.feature:
-        _represent_densely(schema, feature)
+        _add_tensor(schema, feature)
     return schema
 
 
@@ -106,12 +104,15 @@ def _add_text(schema: schema_pb2.Schema, name: str) -> None:
     feature.shape.dim.add(size=1)
 
 
-def _represent_densely(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> None:
-    dense = schema.tensor_representation_group[""].tensor_representation[feature.name].dense_tensor
-    dense.column_name = feature.name
-    dense.shape.dim.add(size=feature.shape.dim[0].size if feature.HasField("shape") else 1)
-    if feature.name == features.AGE_YEARS:
-        dense.default_value.float_value = _UNKNOWN_AGE
+def _add_tensor(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> None:
+    """Adds how a feature becomes a tensor: dense, (n, values), unless the number of values varies (`age_years`)."""
+    tensor = schema.tensor_representation_group[""].tensor_representation[feature.name]
+    if feature.HasField("value_count") and feature.value_count.min != feature.value_count.max:
+        # A dense tensor's default value stands in for a feature that is absent, and not for an empty list.
+        tensor.varlen_sparse_tensor.column_name = feature.name
+        return
+    tensor.dense_tensor.column_name = feature.name
+    tensor.dense_tensor.shape.dim.add(size=feature.shape.dim[0].size if feature.HasField("shape") else 1)
 
 
 def _feature(schema: schema_pb2.Schema, name: str) -> schema_pb2.Feature:
