@@ -58,7 +58,7 @@ def model_config(folder: Path) -> ModelConfig:
         raise ConfigurationError(f"--model {folder}: a version's folder is a whole number; rename it, e.g. to 1")
     if not path.is_dir() or not version_folders(path):
         raise ConfigurationError(
-            f"--model {folder}: no version in it; give OUTPUT/serving/TASK of a run that pushed a model, or a version in it"
+            f"--model {folder}: no version in it; give OUTPUT/serving/TASK of a run that pushed a model, or one version"
         )
     return ModelConfig(path.name, path)
 

@@ -2,8 +2,7 @@
 
 Every function takes `data_schemas.wire.serving_pb2.Tensor` and `tensorflow.TensorProto` alike: only their names differ.
 The rules are those of `tensorflow::Tensor::FromProto` (tensorflow/core/framework/tensor.cc): values stand either packed
-in `tensor_content` or in the `*_val` field of the type; too few repeat the last one, none at all are zeros, too many are
-cut.
+in `tensor_content` or in the `*_val` field of the type; too few repeat the last one, none are zeros, too many are cut.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ def write_values(message: Any, array: Array) -> None:
 
 
 def string_array(values: Sequence[bytes]) -> Array:
-    """Returns `bytes` as a one-dimensional object array; never numpy's own `S` type, which drops trailing zero bytes."""
+    """Returns `bytes` as a one-dimensional object array; numpy's own `S` type would drop trailing zero bytes."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array

@@ -1,6 +1,6 @@
 """`python -m serving.server --port 8500 --model_name NAME --model_base_path DIR`: the embedded model server.
 
-Prints `serving NAME on HOST:PORT` when it answers; stops on SIGTERM or SIGINT after the requests that run have finished.
+Prints `serving NAME on HOST:PORT` when it answers; stops on SIGTERM or SIGINT once the running requests have finished.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ _MAX_VERSION = 2**63 - 1
 
 @dataclass(frozen=True)
 class VersionPolicy:
-    """Which of the versions on disk are served: the `latest` so many, unless `specific` ones or `every` one is asked for."""
+    """Which of the versions on disk are served: the `latest` so many, or the `specific` ones, or `every` one."""
 
     latest: int = 1
     specific: frozenset[int] = frozenset()

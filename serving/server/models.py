@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,8 @@ from serving.server.config import ModelConfig
 from serving.server.errors import invalid_argument
 from serving.server.servable import Servable
 from serving.server.served_model import DEFAULT_RETRIES, Load, Retries, ServedModel, State, VersionStatus, not_found
+
+log = logging.getLogger("serving.server")
 
 
 class Models:
@@ -106,4 +109,7 @@ class Models:
 
     def _poll_until_closed(self, interval_s: float) -> None:
         while not self._stop.wait(interval_s):
-            self.poll()
+            try:
+                self.poll()
+            except Exception as error:  # noqa: BLE001  # a poll that ends its thread would end every later reload
+                log.error("poll failed, trying again in %g s: %s", interval_s, error)

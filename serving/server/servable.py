@@ -82,7 +82,7 @@ class Servable:
         """
         definition = self.signature(signature)
         check_inputs(definition, inputs)
-        names = check_outputs(definition, signature, outputs)
+        names = check_outputs(definition, outputs)
         call, targets = self._call(signature, names)
         values = _compute(call, [inputs[name] for name in sorted(definition.inputs)])
         by_tensor = dict(zip(targets, map(_as_array, values), strict=True))
@@ -113,7 +113,8 @@ class Servable:
             if key not in self._calls:
                 feeds = [definition.inputs[name].name for name in sorted(definition.inputs)]
                 options = config_pb2.CallableOptions(feed=feeds, fetch=targets)
-                self._calls[key] = self._session._make_callable_from_options(options)
+                # Session.run would parse the fetches anew for every call; this is what Session.make_callable rests on.
+                self._calls[key] = self._session._make_callable_from_options(options)  # noqa: SLF001
             return self._calls[key], targets
 
 
@@ -131,7 +132,7 @@ def check_inputs(definition: Any, inputs: Mapping[str, Array]) -> None:
         _check_shape(name, inputs[name].shape, definition.inputs[name].tensor_shape)
 
 
-def check_outputs(definition: Any, signature: str, outputs: Iterable[str] | None) -> tuple[str, ...]:
+def check_outputs(definition: Any, outputs: Iterable[str] | None) -> tuple[str, ...]:
     """Returns the names of the outputs to compute.
 
     Raises:

@@ -122,11 +122,10 @@ class ServedModel:
             RequestError: NOT_FOUND, that version, or any, is not available.
         """
         with self._lock:
-            version = self._pick(number)
+            version, servable = self._pick(number)
             version.users += 1
         try:
-            assert version.servable is not None  # every available version has one
-            yield version.number, version.servable
+            yield version.number, servable
         finally:
             with self._lock:
                 version.users -= 1
@@ -143,8 +142,9 @@ class ServedModel:
         for number in list(self._versions):
             self._retire(number)
 
-    def _pick(self, number: int | None) -> _Version:
-        available = {version.number: version for version in self._in_state(State.AVAILABLE)}
+    def _pick(self, number: int | None) -> tuple[_Version, Servable]:
+        candidates = self._in_state(State.AVAILABLE)
+        available = {version.number: (version, version.servable) for version in candidates if version.servable}
         chosen = max(available, default=None) if number is None else number
         if chosen is None or chosen not in available:
             name = self.config.name
@@ -170,7 +170,7 @@ class ServedModel:
         version.attempts += 1
         try:
             servable = self._load(version.folder)
-        except Exception as error:  # TensorFlow raises anything at all for a broken model; the server goes on
+        except Exception as error:  # noqa: BLE001  # a broken model makes TensorFlow raise anything; the server goes on
             self._load_failed(version, error)
             return
         with self._lock:

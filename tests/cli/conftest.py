@@ -25,7 +25,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served_toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`radflow serve --model .../serving/synthetic_chest` on a free port, with the toy of tests/serving as version 3."""
+    """`radflow serve --model .../serving/synthetic_chest` on a free port; version 3 is the toy of tests/serving."""
     folder = tmp_path_factory.mktemp("serving") / "synthetic_chest"
     runpy.run_path(str(ROOT / "tests" / "serving" / "toy_model.py"))["export"](folder / "3")
     command = [sys.executable, "-m", "cli.main", "serve", "--model", str(folder), "--port", "0"]

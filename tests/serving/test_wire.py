@@ -1,4 +1,4 @@
-"""Our copies of TensorFlow's messages are the same on the wire: every field has the original's number, type and label."""
+"""Our copies of TensorFlow's messages are the same on the wire: each field has the original's number, type, label."""
 
 from __future__ import annotations
 

@@ -143,11 +143,10 @@ def test_predict_with_an_input_missing(prediction):
 
 
 def test_predict_with_an_input_too_many(prediction):
-    assert status_of(prediction.Predict, two_inputs(c=[1.0])) == (
-        INVALID_ARGUMENT,
-        "input size does not match signature: 3!=2 len({a,b,c}) != len({a,b}). Sent extra: {c}. "
-        "Missing but required: {}.",
-    )
+    code, text = status_of(prediction.Predict, two_inputs(c=[1.0]))
+    assert code is INVALID_ARGUMENT
+    assert text.startswith("input size does not match signature: 3!=2 len({a,b,c}) != len({a,b}). Sent extra: {c}.")
+    assert text.endswith(" Missing but required: {}.")
 
 
 def test_predict_with_an_input_of_another_name(prediction):
