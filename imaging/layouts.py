@@ -1,8 +1,8 @@
 """Folders that public data sets come in -> manifest. One layout so far: `labels-csv`.
 
-    FOLDER/labels.csv     one row an image: file, label, patient_id and whatever else is known
-    FOLDER/images/ or     the files that `file` names
-    FOLDER/dicom/
+FOLDER/labels.csv     one row an image: file, label, patient_id and whatever else is known
+FOLDER/images/ or     the files that `file` names
+FOLDER/dicom/
 """
 
 from __future__ import annotations
@@ -18,7 +18,19 @@ from imaging.ages import age_in_years
 Table = list[dict[str, str]]
 
 _FOLDERS = ("images", "dicom", ".")
-_COPIED = ("patient_id", "study_id", "site", "label", "subtype", "sex", "age", "modality", "view", "manufacturer", "consent")
+_COPIED = (
+    "patient_id",
+    "study_id",
+    "site",
+    "label",
+    "subtype",
+    "sex",
+    "age",
+    "modality",
+    "view",
+    "manufacturer",
+    "consent",
+)
 """Columns that keep their name and their meaning. Suggested splits are left out: the task draws its own, by patient."""
 _RENAMED = {"dicom_age": "age", "study_uid": "study_id"}
 _FINDINGS = "finding_labels"
@@ -41,7 +53,9 @@ def labels_csv(folder: Path) -> Table:
     rows = [{"file": str(_locate(folder, row["file"]))} | _copied(row) | _expanded(row, findings) for row in source]
     missing = sum(not os.path.isfile(row["file"]) for row in rows)
     if missing:
-        raise ManifestError("labels.csv", [f"{missing} of {len(rows)} files are in neither images/ nor dicom/ beside it"])
+        raise ManifestError(
+            "labels.csv", [f"{missing} of {len(rows)} files are in neither images/ nor dicom/ beside it"]
+        )
     return rows
 
 

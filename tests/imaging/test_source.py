@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_schemas.errors import Corrupt, ImageRejected, Unsupported
+from imaging.canonical import canonical_image
+from imaging.inspection import inspect_file
+from imaging.source import SourceHeader, read_source
+
+PIXELS = (np.arange(400, dtype=np.uint16) * 10).reshape(20, 20)
+
+
+def test_every_header_field_is_read(dicom: Any) -> None:
+    data = dicom(
+        PIXELS,
+        Modality="dx",
+        ViewPosition="pa",
+        PatientSex="f",
+        PatientAge="045Y",
+        Manufacturer="Acme  Imaging ",
+        PatientID=" P1 ",
+        IssuerOfPatientID="HOSPITAL",
+        StudyInstanceUID="1.2",
+        SOPInstanceUID="1.2.3",
+        BitsStored=12,
+        HighBit=11,
+    )
+    assert read_source(data).header == SourceHeader(
+        modality="DX",
+        view="PA",
+        sex="F",
+        age_years=45,
+        manufacturer="ACME IMAGING",
+        patient_id="P1",
+        issuer="HOSPITAL",
+        study_instance_uid="1.2",
+        sop_instance_uid="1.2.3",
+        transfer_syntax="1.2.840.10008.1.2.1",
+        photometric="MONOCHROME2",
+        frames=1,
+        bits_stored=12,
+    )
+
+
+def test_without_an_age_the_dates_give_it(dicom: Any) -> None:
+    data = dicom(PIXELS, PatientBirthDate="19800101", StudyDate="20200101")
+    assert read_source(data).header.age_years == pytest.approx(40)
+
+
+@pytest.mark.parametrize("elements", [{"PatientSex": "UNKNOWN"}, {"PatientAge": "999Y"}, {"PatientBirthDate": "1980"}])
+def test_what_makes_no_sense_is_unknown(dicom: Any, elements: dict[str, str]) -> None:
+    header = read_source(dicom(PIXELS, **elements)).header
+    assert header.sex == ""
+    assert header.age_years is None
+
+
+def test_a_png_has_pixels_and_no_header() -> None:
+    source = read_source(imagecodecs.png_encode(PIXELS))
+    np.testing.assert_array_equal(source.pixels, PIXELS)
+    assert source.header == SourceHeader(bits_stored=16)
+    assert source.presentation.display_ready
+
+
+@pytest.mark.parametrize("wrap", ["dicom", "png"])
+def test_colour_becomes_luma(dicom: Any, wrap: str) -> None:
+    # ITU-R BT.601: .299 * 200 + .587 * 100 + .114 * 50 = 124.2
+    colour = np.full((4, 4, 3), (200, 100, 50), np.uint8)
+    source = read_source(dicom(colour) if wrap == "dicom" else imagecodecs.png_encode(colour))
+    assert set(source.pixels.ravel().tolist()) == {124}
+
+
+def test_a_palette_is_looked_up(dicom: Any) -> None:
+    # 0 is black, 1 is (0, 255, 0) in 8 of 16 bits; luma of the second is .587 * 65535 = 38469.
+    palette = {f"{colour}PaletteColorLookupTableDescriptor": [2, 0, 16] for colour in ("Red", "Green", "Blue")} | {
+        f"{colour}PaletteColorLookupTableData": data
+        for colour, data in (("Red", bytes(4)), ("Green", b"\0\0\xff\xff"), ("Blue", bytes(4)))
+    }
+    data = dicom(np.array([[0, 1]], np.uint8), PhotometricInterpretation="PALETTE COLOR", **palette)
+    assert read_source(data).pixels.tolist() == [[0, 38469]]
+
+
+def test_a_palette_that_is_missing_is_corrupt(dicom: Any) -> None:
+    with pytest.raises(Corrupt, match="palette"):
+        read_source(dicom(PIXELS, PhotometricInterpretation="PALETTE COLOR"))
+
+
+def test_signed_colour_is_unsupported(dicom: Any) -> None:
+    with pytest.raises(Unsupported, match="int16"):
+        read_source(dicom(np.zeros((2, 2, 3), np.int16)))
+
+
+def test_the_first_or_the_middle_frame_is_read(dicom: Any) -> None:
+    frames = np.arange(5, dtype=np.uint8).repeat(16)
+    data = dicom(np.zeros((4, 4), np.uint8), NumberOfFrames=5, PixelData=frames.tobytes())
+    assert read_source(data).pixels.max() == 0
+    assert read_source(data, frame="middle").pixels.max() == 2
+
+
+SAMPLES = {
+    "native": ({}, None),
+    "implicit": ({"syntax": "1.2.840.10008.1.2"}, None),
+    "deflated": ({"syntax": "1.2.840.10008.1.2.1.99"}, None),
+    "jls": ({"syntax": "1.2.840.10008.1.2.4.80"}, imagecodecs.jpegls_encode),
+    "j2k": (
+        {"syntax": "1.2.840.10008.1.2.4.90"},
+        lambda image: imagecodecs.jpeg2k_encode(image, level=0, codecformat="j2k"),
+    ),
+    "lossless": ({"syntax": "1.2.840.10008.1.2.4.70"}, lambda image: imagecodecs.ljpeg_encode(image, bitspersample=16)),
+    "png": (None, imagecodecs.png_encode),
+    "jpeg": (None, lambda image: imagecodecs.jpeg8_encode((image >> 4).astype(np.uint8))),
+}
+
+
+@pytest.fixture(scope="module")
+def samples(dicom: Any) -> dict[str, bytes]:
+    made = {}
+    for name, (arguments, encode) in SAMPLES.items():
+        frames = {"frames": [encode(PIXELS)]} if encode and arguments is not None else {}
+        made[name] = encode(PIXELS) if arguments is None else dicom(PIXELS, **arguments, **frames)
+    return made
+
+
+def survives(data: bytes, task: Any) -> None:
+    """Passes where the bytes give an image or a rejection, and where the rejection tells nothing of the patient."""
+    try:
+        image = canonical_image(read_source(data), task)
+        assert image.dtype == np.uint16
+    except ImageRejected as rejected:
+        assert "PATIENT" not in str(rejected).upper()
+        assert "NAME^" not in str(rejected).upper()
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_the_samples_are_read(samples: dict[str, bytes], chest_task: Any, name: str) -> None:
+    assert canonical_image(read_source(samples[name]), chest_task).shape == (20, 20)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("name", list(SAMPLES))
+@given(cut=st.floats(0, 1))
+def test_truncated_files_are_read_or_rejected(
+    samples: dict[str, bytes], chest_task: Any, name: str, cut: float
+) -> None:
+    survives(samples[name][: int(cut * len(samples[name]))], chest_task)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("name", list(SAMPLES))
+@given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6))
+def test_mutated_files_are_read_or_rejected(
+    samples: dict[str, bytes], chest_task: Any, name: str, changes: list[tuple[float, int]]
+) -> None:
+    data = bytearray(samples[name])
+    for place, byte in changes:
+        data[int(place * len(data))] = byte
+    survives(bytes(data), chest_task)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.binary(max_size=400),
+    prefix=st.sampled_from([b"", bytes(128) + b"DICM", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"]),
+)
+def test_random_bytes_are_rejected(chest_task: Any, data: bytes, prefix: bytes) -> None:
+    survives(prefix + data, chest_task)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=300))
+def test_inspection_survives_random_bytes(tmp_path_factory: Any, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "random"
+    path.write_bytes(bytes(128) + b"DICM" + data)
+    assert inspect_file(path)["status"] in ("ok", "no_pixels", "unsupported", "corrupt", "not_dicom")
