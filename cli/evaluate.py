@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import os
 import sys
 from collections import Counter, deque
@@ -108,6 +109,8 @@ def load(version: Path) -> Servable:
     """
     from serving.server.servable import Servable
 
+    # TensorFlow calls the session loader deprecated; it is the one that TensorFlow Serving's behaviour matches.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         return Servable.load(version)
     except Exception as error:  # TensorFlow raises many kinds, and each means the same to the caller

@@ -112,6 +112,9 @@ def _write_examples(folder: Path, world: dict[str, np.ndarray], task: Task) -> N
             feature["patient"].bytes_list.value.append(b"p%d" % (row // 2))
             feature["sex"].bytes_list.value.append(world["sexes"][row].encode())
             feature["column_clinic"].bytes_list.value.append(b"north" if row % 4 else b"south")
+            # As imaging writes them: an unknown number is an empty list, an image is binary.
+            feature["age_years"].float_list.value.extend([40.0] if row % 3 else [])
+            feature["image"].bytes_list.value.append(b"\x89PNG\r\n\xff\x00")
             feature["good"].float_list.value.extend(world["good"][row].tolist())
             feature["poor"].float_list.value.extend(world["poor"][row].tolist())
             writer.write(example.SerializeToString())
