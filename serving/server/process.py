@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import warnings
@@ -45,13 +46,14 @@ def serve(options: ServerOptions, *, ready: Callable[[str, str], None]) -> None:
     stop = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stop.set())
+    _check_port(options)
     quieten_tensorflow()
     models = _models(options)
     try:
         if _wait_for_models(models, stop):
             server, port = _listen(models, options)
             models.start(poll_interval_s=options.poll_interval_s)
-            ready(",".join(models.names), f"{options.host}:{port}")
+            ready(",".join(models.names), _address(options.host, port))
             stop.wait()
             server.stop(_GRACE_S).wait()
     finally:
@@ -74,6 +76,28 @@ def log_to_stderr() -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+def _check_port(options: ServerOptions) -> None:
+    """Raises for a port that is taken now, rather than after the seconds that TensorFlow and the model take to load."""
+    host = options.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, options.port), family=family).close()
+    except (OSError, OverflowError) as error:
+        raise _cannot_listen(options) from error
+
+
+def _cannot_listen(options: ServerOptions) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot listen on {_address(options.host, options.port)}: "
+        "stop what listens there, or choose another with --port"
+    )
+
+
+def _address(host: str, port: int) -> str:
+    """Returns HOST:PORT, an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def _models(options: ServerOptions) -> Models:
@@ -109,10 +133,8 @@ def _listen(models: Models, options: ServerOptions) -> tuple[grpc.Server, int]:
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(models), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models), server)
     try:
-        port = server.add_insecure_port(f"{options.host}:{options.port}")
+        port = server.add_insecure_port(_address(options.host, options.port))
     except RuntimeError as error:
-        raise ConfigurationError(
-            f"cannot listen on {options.host}:{options.port}: stop what listens there, or choose another with --port"
-        ) from error
+        raise _cannot_listen(options) from error
     server.start()
     return server, port

@@ -91,6 +91,17 @@ def test_a_taken_port_ends_the_start_and_says_what_to_do(toy_versions):
             serve(options, ready=pytest.fail)
 
 
+@pytest.mark.usefixtures("own_signals_and_environment")
+def test_a_port_taken_while_the_model_loads_ends_the_start_too(toy_versions, monkeypatch):
+    monkeypatch.setattr("serving.server.process._check_port", lambda _: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        options = ServerOptions((ModelConfig("toy", toy_versions),), port=taken.getsockname()[1])
+        with pytest.raises(ConfigurationError, match="choose another with --port"):
+            serve(options, ready=pytest.fail)
+
+
 def test_refused_flags_end_with_2_and_one_line(capsys):
     assert main(["--model_base_path=a", "--rest_api_port=8501"]) == 2
     assert capsys.readouterr().err.startswith("model server: --rest_api_port")
