@@ -7,7 +7,7 @@ import collections
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,8 @@ def _table_line(answer: dict[str, Any]) -> str:
     shape = "x".join(str(answer[name]) for name in ("frames", "rows", "columns") if answer[name] is not None)
     values = answer["reason"] or f"{answer['raw_dtype']} {answer['raw_min']}..{answer['raw_max']}"
     cells = [answer[name] for name in _COLUMNS[:4]]
-    return _line(("-" if cell is None else str(cell) for cell in (*cells, shape or None, values, answer["file"])))
+    return _line("-" if cell is None else str(cell) for cell in (*cells, shape or None, values, answer["file"]))
 
 
-def _line(cells: Any) -> str:
+def _line(cells: Iterable[str]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True)).rstrip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 
 OLDEST = 130.0
@@ -51,8 +51,9 @@ def age_group(age_years: float | None, bounds: tuple[int, ...]) -> str:
     return f"{bounds[index]}-{bounds[index + 1] - 1}" if index + 1 < len(bounds) else f"{bounds[index]}+"
 
 
-def _date(text: str) -> datetime.date | None:
+def _date(text: str) -> dt.date | None:
     try:
-        return datetime.datetime.strptime(text.strip(), "%Y%m%d").date()
+        text = text.strip()
+        return dt.date(int(text[:4]), int(text[4:6]), int(text[6:8])) if len(text) == 8 else None
     except ValueError:
         return None

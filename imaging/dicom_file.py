@@ -53,7 +53,7 @@ def read_dataset(data: bytes) -> Dataset:
         )
     except MemoryError:
         raise
-    except Exception as error:  # pydicom raises about any type on broken bytes; its text may quote the header
+    except Exception as error:  # noqa: BLE001  # pydicom raises any type on broken bytes; its text may quote the header
         raise (Corrupt if has_prefix else NotDicom)(f"it cannot be read as DICOM ({type(error).__name__})") from None
     if not plausible:
         raise Corrupt("a DICOM header without a dataset") if has_prefix else NotDicom("neither DICOM nor PNG nor JPEG")
@@ -65,7 +65,7 @@ def value(dataset: Dataset, keyword: str) -> Any:
     """Returns an element's value, or None where it is absent, empty or cannot be converted."""
     try:
         found = dataset.get(keyword)
-    except Exception:  # a bad element fails in many ways when its value is converted
+    except Exception:  # noqa: BLE001  # a bad element fails in many ways when its value is converted
         return None
     return None if found is None or found == "" else found
 
@@ -88,7 +88,7 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
     if found is None:
         try:
             return None if dataset[keyword].is_empty else _not_an_integer(keyword)
-        except Exception:  # as in `value`
+        except Exception:  # noqa: BLE001  # as in `value`
             return _not_an_integer(keyword)
     try:
         return int(found)

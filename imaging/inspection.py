@@ -34,9 +34,9 @@ FIELDS = (
 def inspect_file(path: Path) -> dict[str, Any]:
     """Returns what a file is and how it decodes.
 
-    `status` is `ok`, `no_pixels`, `unsupported`, `corrupt` or `not_dicom`; `reason` says why it is not `ok`. `raw_dtype`,
-    `raw_min` and `raw_max` are of the decoded pixels over all frames, before any LUT. A header's contents other than the
-    modality and the shape are never in it.
+    `status` is `ok`, `no_pixels`, `unsupported`, `corrupt` or `not_dicom`; `reason` says why it is not `ok`.
+    `raw_dtype`, `raw_min` and `raw_max` are of the decoded pixels over all frames, before any LUT. Of the header, only
+    what kind of image it is and its shape are told.
 
     Raises:
         OSError: the file cannot be read.

@@ -29,8 +29,8 @@ def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity
     """Returns an image in canonical 16-bit values, the lowest of which is black whatever the file's polarity.
 
     Policies:
-        voi: the VOI LUT (PS3.3, C.11.2.1.1), else the first window; without either, the stored range of an image that is
-            `display_ready`, else the image's own range. For CR, DX, MG, XA and US, whose makers and radiographers
+        voi: the VOI LUT (PS3.3, C.11.2.1.1), else the first window; without either, the stored range of an image that
+            is `display_ready`, else the image's own range. For CR, DX, MG, XA and US, whose makers and radiographers
             chose that window.
         full_range: 0..65535 is the range that Bits Stored allows: nothing depends on the image or its window.
         percentile: 0..65535 is between two percentiles of the image (nearest rank): for MR, which has no unit.
@@ -61,7 +61,8 @@ def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity
         unit = _unit(values, shown, presentation, intensity).clip(0, 1)
         unit = 1 - unit if presentation.inverted else unit
         table = np.rint(np.where(padded, 0, unit) * FULL_SCALE)
-    return table.astype(np.uint16)[positions].reshape(pixels.shape)
+    canonical: NDArray[np.uint16] = table.astype(np.uint16)[positions].reshape(pixels.shape)
+    return canonical
 
 
 def modality_values(stored: Values, presentation: Presentation) -> Values:
@@ -74,7 +75,7 @@ def modality_values(stored: Values, presentation: Presentation) -> Values:
 
 def looked_up(values: Values, table: LookupTable) -> Values:
     """Returns the entries of a lookup table for values; those beyond an end take the entry there."""
-    return table.entries[np.rint(values - table.first).clip(0, len(table.entries) - 1).astype(np.intp)]
+    return np.take(table.entries, np.rint(values - table.first).astype(np.intp), mode="clip")
 
 
 def windowed(values: Values, window: VoiWindow) -> Values:
@@ -120,7 +121,7 @@ def _require_hounsfield(presentation: Presentation) -> None:
 def _unit(values: Values, counts: NDArray[Any], presentation: Presentation, intensity: Intensity) -> Values:
     """Returns values in 0..1 by a policy that shows them."""
     if intensity.policy == "voi" and presentation.voi_lut is not None:
-        return looked_up(values, presentation.voi_lut) / (2**presentation.voi_lut.bits - 1)
+        return np.divide(looked_up(values, presentation.voi_lut), 2**presentation.voi_lut.bits - 1)
     if intensity.policy == "voi" and presentation.window is not None:
         return windowed(values, presentation.window)
     if intensity.policy == "percentile":

@@ -8,7 +8,6 @@ FOLDER/dicom/
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,11 +46,11 @@ def labels_csv(folder: Path) -> Table:
     Raises:
         ManifestError: there is no `labels.csv`, or files that it names are missing.
     """
-    folder = Path(os.path.abspath(folder))
+    folder = folder.resolve()
     source = _read(folder / "labels.csv")
     findings = sorted({name for row in source for name in _findings(row)})
     rows = [{"file": str(_locate(folder, row["file"]))} | _copied(row) | _expanded(row, findings) for row in source]
-    missing = sum(not os.path.isfile(row["file"]) for row in rows)
+    missing = sum(not Path(row["file"]).is_file() for row in rows)
     if missing:
         raise ManifestError(
             "labels.csv", [f"{missing} of {len(rows)} files are in neither images/ nor dicom/ beside it"]
@@ -73,21 +72,21 @@ def write_manifest(rows: Table, path: Path) -> None:
     Raises:
         ManifestError: it cannot be written.
     """
-    path = Path(os.path.abspath(path))
+    path = path.resolve()
     temporary = path.with_name(f".{path.name}.partial")
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(row | {"file": _relative(row["file"], path.parent)} for row in rows)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise ManifestError(f"manifest {path.name}", [f"it cannot be written: {error.strerror}"]) from error
 
 
 def _read(path: Path) -> Table:
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ManifestError("labels.csv", [f"the folder has none that can be read ({type(error).__name__})"]) from error

@@ -24,7 +24,8 @@ def check_frame(*, rows: int, columns: int, samples: int, frames: int = 1) -> No
     """Raises unless an image of this shape may be decoded.
 
     Args:
-        rows, columns: of the image.
+        rows: of the image.
+        columns: of the image.
         samples: samples per pixel, 1 or 3.
         frames: number of frames.
 

@@ -70,7 +70,7 @@ class Manifest:
         """Returns a SHA-256 that changes with the manifest's bytes and with any file's size or time."""
         digest = hashlib.sha256(self.path.read_bytes())
         for row in self.rows:
-            status = os.stat(row.file)
+            status = row.file.stat()
             digest.update(f"\n{row.row} {status.st_size} {status.st_mtime_ns}".encode())
         return digest.hexdigest()
 
@@ -152,8 +152,8 @@ def _check_columns(header: list[str], task: Task, problems: _Problems) -> None:
     if task.labels.type == "multi_class":
         needed[task.labels.column] = f"one of the labels {', '.join(task.labels.names)}"
     else:
-        needed |= {name: "1, 0, or empty or -1 for unknown" for name in task.labels.names}
-    needed |= {name: "the task's `slices` name it" for name in task.extra_columns}
+        needed |= dict.fromkeys(task.labels.names, "1, 0, or empty or -1 for unknown")
+    needed |= dict.fromkeys(task.extra_columns, "the task's `slices` name it")
     for name, why in needed.items():
         if name not in header:
             problems.add(f"column {name!r} is missing ({why})")

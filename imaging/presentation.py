@@ -72,7 +72,8 @@ def read_presentation(dataset: Dataset, index: int, *, bits_stored: int, signed:
     Args:
         dataset: classic, or enhanced multi-frame (PS3.3, C.7.6.16), whose functional groups are looked into.
         index: the frame, from 0.
-        bits_stored, signed: of the pixels.
+        bits_stored: of a stored value.
+        signed: whether stored values have a sign.
     """
     rescale = _macro(dataset, index, "PixelValueTransformationSequence")
     voi = _macro(dataset, index, "FrameVOILUTSequence")
@@ -125,7 +126,7 @@ def _lookup_table(dataset: Dataset, keyword: str) -> LookupTable | None:
     try:
         count, first, bits = (int(number) for number in items[0].LUTDescriptor)
         entries = _entries(items[0].LUTData, count or 2**16, little=bool(dataset.original_encoding[1]))
-    except Exception:  # a malformed LUT fails in many ways; it counts as missing
+    except Exception:  # noqa: BLE001  # a malformed LUT fails in many ways; it counts as missing
         return None
     if first >= 2**15 and value(dataset, "PixelRepresentation") == 1:
         first -= 2**16  # written as SS, read as US

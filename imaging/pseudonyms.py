@@ -87,7 +87,7 @@ def _create(path: Path) -> None:
     except FileExistsError:
         pass  # another process was first: its key is read
     finally:
-        os.unlink(temporary)
+        Path(temporary).unlink()
 
 
 def _read(path: Path) -> bytes:

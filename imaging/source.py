@@ -27,7 +27,7 @@ class SourceHeader:
     Attributes:
         modality, view, sex, manufacturer: upper case; sex is M, F or O.
         age_years: Patient's Age, else from the birth and study dates.
-        patient_id, issuer, study_instance_uid, sop_instance_uid: identifiers, which never leave this process as they are.
+        patient_id, issuer, study_instance_uid, sop_instance_uid: identifiers, kept within this process.
         frames: of the file; one was read.
         bits_stored: of a sample.
     """

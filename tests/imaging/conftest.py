@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -27,7 +26,7 @@ def make_dicom(
     frames: list[bytes] | None = None,
     **elements: Any,
 ) -> bytes:
-    """Returns a DICOM file of `pixels`, (rows, columns[, 3]); `frames` are its compressed frames, `elements` override."""
+    """Returns a DICOM file of (rows, columns[, 3]) pixels; `frames` are compressed ones, `elements` override."""
     meta = FileMetaDataset()
     written = _known_to_pydicom(syntax)
     meta.TransferSyntaxUID = UID(written)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import imagecodecs
@@ -75,7 +76,5 @@ def test_lossless_jpeg_is_told_by_its_frame_marker() -> None:
 
 @given(st.sampled_from([b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"\xff\x4f\xff\x51"]), st.binary(max_size=64))
 def test_random_headers_are_corrupt_or_read(start: bytes, rest: bytes) -> None:
-    try:
-        read_codestream(start + rest)
-    except Corrupt:
-        pass
+    with contextlib.suppress(Corrupt):
+        assert read_codestream(start + rest).precision <= 255

@@ -27,6 +27,28 @@ RGB = GENERATOR.integers(0, 256, (24, 40, 3), dtype=np.uint8)
 SMOOTH = np.linspace(0, 250, 24 * 40).reshape(24, 40)
 """Compresses with little loss."""
 
+
+def _rle(image: NDArray[Any]) -> bytes:
+    return RLELosslessEncoder.encode(
+        image,
+        rows=image.shape[0],
+        columns=image.shape[1],
+        samples_per_pixel=image.shape[2] if image.ndim == 3 else 1,
+        number_of_frames=1,
+        bits_allocated=8 * image.dtype.itemsize,
+        bits_stored=8 * image.dtype.itemsize,
+        pixel_representation=int(image.dtype.kind == "i"),
+        photometric_interpretation="RGB" if image.ndim == 3 else "MONOCHROME2",
+        planar_configuration=0,
+        encoding_plugin="pydicom",
+    )
+
+
+def _deflated(image: NDArray[Any]) -> bytes:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflater.compress(image.tobytes()) + deflater.flush()
+
+
 J2K = {"level": 0, "codecformat": "j2k", "reversible": True}
 LOSSLESS: list[tuple[str, str, NDArray[Any], Callable[[NDArray[Any]], bytes]]] = [
     ("lossless-57", "4.57", U16, lambda image: imagecodecs.ljpeg_encode(image, bitspersample=16)),
@@ -51,34 +73,13 @@ LOSSLESS: list[tuple[str, str, NDArray[Any], Callable[[NDArray[Any]], bytes]]] =
     ("jxl-8", "4.110", U8, lambda image: imagecodecs.jpegxl_encode(image, lossless=True)),
     ("jxl-16", "4.112", U16, lambda image: imagecodecs.jpegxl_encode(image, lossless=True)),
     ("jxl-rgb", "4.112", RGB, lambda image: imagecodecs.jpegxl_encode(image, lossless=True)),
-    ("rle-8", "5", U8, lambda image: _rle(image)),
-    ("rle-16", "5", U16, lambda image: _rle(image)),
-    ("rle-signed", "5", I16, lambda image: _rle(image)),
-    ("rle-rgb", "5", RGB, lambda image: _rle(image)),
-    ("deflated-16", "8.1", U16, lambda image: _deflated(image)),
-    ("deflated-rgb", "8.1", RGB, lambda image: _deflated(image)),
+    ("rle-8", "5", U8, _rle),
+    ("rle-16", "5", U16, _rle),
+    ("rle-signed", "5", I16, _rle),
+    ("rle-rgb", "5", RGB, _rle),
+    ("deflated-16", "8.1", U16, _deflated),
+    ("deflated-rgb", "8.1", RGB, _deflated),
 ]
-
-
-def _rle(image: NDArray[Any]) -> bytes:
-    return RLELosslessEncoder.encode(
-        image,
-        rows=image.shape[0],
-        columns=image.shape[1],
-        samples_per_pixel=image.shape[2] if image.ndim == 3 else 1,
-        number_of_frames=1,
-        bits_allocated=8 * image.dtype.itemsize,
-        bits_stored=8 * image.dtype.itemsize,
-        pixel_representation=int(image.dtype.kind == "i"),
-        photometric_interpretation="RGB" if image.ndim == 3 else "MONOCHROME2",
-        planar_configuration=0,
-        encoding_plugin="pydicom",
-    )
-
-
-def _deflated(image: NDArray[Any]) -> bytes:
-    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return deflater.compress(image.tobytes()) + deflater.flush()
 
 
 def syntax(end: str) -> str:

@@ -30,7 +30,7 @@ LOSSY = ("4.50", "4.51", "4.53", "4.55", "4.81", "4.91", "4.203")
 def zoo() -> list[dict[str, str]]:
     if not ZOO.is_dir():
         return []
-    with open(ZOO / "manifest.csv", encoding="utf-8", newline="") as file:
+    with (ZOO / "manifest.csv").open(encoding="utf-8", newline="") as file:
         return [row for row in csv.DictReader(file) if row["half"] == "dev"]
 
 

@@ -49,6 +49,6 @@ def test_a_png_cut_in_its_pixels_is_corrupt() -> None:
 def test_a_png_that_claims_a_huge_image_is_refused_before_it_is_decoded() -> None:
     data = bytearray(imagecodecs.png_encode(GRAY8))
     data[16:24] = (60_000).to_bytes(4, "big") * 2
-    assert 60_000**2 > limits.MAX_FRAME_SAMPLES
+    assert limits.MAX_FRAME_SAMPLES < 60_000**2
     with pytest.raises(Unsupported):
         read_raster(bytes(data))
