@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
@@ -58,7 +58,7 @@ def read_anomalies(artifact: types.Artifact) -> dict[str, dict[str, str]]:
     found = {}
     for split in artifact_utils.decode_split_names(artifact.split_names):
         path = Path(artifact_utils.get_split_uri([artifact], split)) / "SchemaDiff.pb"
-        anomalies = tfdv.load_anomalies_binary(str(path))
+        anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
         found[split] = {name: info.description for name, info in anomalies.anomaly_info.items()}
         if anomalies.HasField("dataset_anomaly_info"):
             found[split]["the data set"] = anomalies.dataset_anomaly_info.description
