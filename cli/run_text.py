@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cli.run import FinishedRun
 
-_SHOWN = ("auroc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "f1")
 _HEADINGS = {
     "auroc": "AUROC",
     "average_precision": "average precision",
@@ -18,6 +17,8 @@ _HEADINGS = {
     "npv": "NPV",
     "f1": "F1",
 }
+_FOR_MANY = ("auroc", "sensitivity", "specificity")
+_MOST_COLUMNS = 4
 
 
 def run_text(finished: FinishedRun) -> str:
@@ -49,10 +50,12 @@ def stage_table(finished: FinishedRun) -> str:
 
 
 def finding_table(findings: dict[str, dict[str, Any]]) -> str:
-    """Returns the main metrics of each finding, with their intervals."""
-    names = [name for name in _SHOWN if any(name in metrics for metrics in findings.values())]
-    heading = ("Finding", *(_HEADINGS[name] for name in names))
-    return table([heading, *((finding, *(estimate(m[name]) for name in names)) for finding, m in findings.items())])
+    """Returns the main metrics with their intervals: a column for each finding, or a row for each where they are many."""
+    cells = {name: [_HEADINGS[name], *(estimate(metrics[name]) for metrics in findings.values())] for name in _HEADINGS}
+    if len(findings) <= _MOST_COLUMNS:
+        return table([("", *findings), *cells.values()])
+    columns = [["Finding", *findings], *(cells[name] for name in _FOR_MANY)]
+    return table(list(zip(*columns, strict=True)))
 
 
 def estimate(value: dict[str, float | None] | None) -> str:
