@@ -16,6 +16,8 @@ _LOSSLESS = 0xC3
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 """Markers without a length: TEM, RST0 to RST7, SOI."""
 _START_OF_SCAN = 0xDA
+_END_OF_IMAGE = b"\xff\xd9"
+"""EOI. Entropy-coded data never hold it (B.1.1.5), and without it decoders fill what is missing with gray, silently."""
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _J2K_START = b"\xff\x4f\xff\x51"
 """SOC, which SIZ must follow at once."""
@@ -82,7 +84,7 @@ def _png(data: bytes) -> Codestream:
 
 
 def _jpeg(data: bytes) -> Codestream:
-    """Walks the markers from SOI to the frame header, and notes APP0 and APP14 on the way."""
+    """Walks the markers from SOI to the frame header, notes APP0 and APP14 on the way, and looks for EOI after it."""
     at, jfif, adobe = 2, False, None
     while True:
         if data[at] != 0xFF:
@@ -94,6 +96,8 @@ def _jpeg(data: bytes) -> Codestream:
         (length,) = struct.unpack_from(">H", data, at + 2)
         payload = data[at + 4 : at + 2 + length]
         if marker in _START_OF_FRAME:
+            if data.find(_END_OF_IMAGE, at) < 0:
+                raise Corrupt("the JPEG image is cut off")
             return _jpeg_frame(marker, payload, jfif=jfif, adobe=adobe)
         if marker == _START_OF_SCAN:
             raise Corrupt("a JPEG scan without a frame header")

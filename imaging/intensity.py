@@ -22,6 +22,9 @@ HOUNSFIELD_OFFSET = 32_768
 AIR = -1000.0
 """HU of pixels outside the image, which are padded with values below any tissue."""
 
+_LARGEST = 1e30
+"""Float pixels are clipped to this: no quantity is as large, and its square still fits a float64."""
+
 Values = NDArray[np.float64]
 
 
@@ -52,7 +55,7 @@ def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity
     if padded.all():
         padded[:] = False
     shown = np.where(padded, 0, counts)
-    values = modality_values(np.where(np.isfinite(stored), stored, 0), presentation)
+    values = modality_values(np.where(np.isfinite(stored), stored, 0).clip(-_LARGEST, _LARGEST), presentation)
     if intensity.policy == "hounsfield":
         _require_hounsfield(presentation)
         values = np.where(padded, AIR, values)
@@ -75,7 +78,9 @@ def modality_values(stored: Values, presentation: Presentation) -> Values:
 
 def looked_up(values: Values, table: LookupTable) -> Values:
     """Returns the entries of a lookup table for values; those beyond an end take the entry there."""
-    return np.take(table.entries, np.rint(values - table.first).astype(np.intp), mode="clip")
+    positions = np.rint(values - table.first).clip(0, len(table.entries) - 1).astype(np.intp)
+    entries: Values = table.entries[positions]
+    return entries
 
 
 def windowed(values: Values, window: VoiWindow) -> Values:

@@ -11,6 +11,8 @@ from pydicom.dataset import Dataset
 
 from imaging.dicom_file import text, value
 
+_LARGEST = 1e9
+"""A slope, window or padding value beyond this, or one that is not a number, is a broken header."""
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
@@ -104,13 +106,13 @@ def _macro(dataset: Dataset, index: int, keyword: str) -> Dataset:
 
 
 def _number(dataset: Dataset, keyword: str) -> float | None:
-    """Returns an element's first value as a finite number, or None."""
+    """Returns an element's first value as a number of sensible size, or None."""
     found = value(dataset, keyword)
     try:
         number = float(found if np.isscalar(found) or not hasattr(found, "__getitem__") else found[0])
     except (TypeError, ValueError, IndexError):
         return None
-    return number if np.isfinite(number) else None
+    return number if abs(number) <= _LARGEST else None
 
 
 def _window(dataset: Dataset) -> VoiWindow | None:

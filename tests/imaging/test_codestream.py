@@ -49,7 +49,12 @@ def segment(marker: int, payload: bytes) -> bytes:
 
 def jpeg(*segments: bytes, ids: bytes = b"\1\2\3", frame: int = 0xC0) -> bytes:
     components = b"".join(bytes([name, 0x11, 0]) for name in ids)
-    return b"\xff\xd8" + b"".join(segments) + segment(frame, struct.pack(">BHHB", 8, 5, 7, len(ids)) + components)
+    return (
+        b"\xff\xd8"
+        + b"".join(segments)
+        + segment(frame, struct.pack(">BHHB", 8, 5, 7, len(ids)) + components)
+        + b"\xff\xd9"
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,6 +72,17 @@ def jpeg(*segments: bytes, ids: bytes = b"\1\2\3", frame: int = 0xC0) -> bytes:
 def test_the_stream_names_its_colours(data: bytes, is_ycbcr: bool, is_rgb: bool) -> None:
     found = read_codestream(data)
     assert (found.is_ycbcr, found.is_rgb) == (is_ycbcr, is_rgb)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
+@pytest.mark.parametrize("bits", [8, 12])
+def test_a_jpeg_without_its_end_is_corrupt_though_decoders_fill_it_in(share: float, bits: int) -> None:
+    noise = np.random.default_rng(1).integers(0, 2**bits, (64, 64), dtype=np.uint8 if bits == 8 else np.uint16)
+    data = imagecodecs.jpeg8_encode(noise, bitspersample=bits)
+    cut = data[: int(share * len(data))]
+    assert imagecodecs.jpeg8_decode(cut).shape == (64, 64)
+    with pytest.raises(Corrupt, match="cut off"):
+        read_codestream(cut)
 
 
 def test_lossless_jpeg_is_told_by_its_frame_marker() -> None:

@@ -183,6 +183,11 @@ def test_float_pixels_and_what_is_not_a_number() -> None:
     assert shown(image(0.25, 0.5, 0.75, math.nan, math.inf, dtype=np.float32), DEEP) == [0, 32768, 65535, 0, 0]
 
 
+def test_float_pixels_of_absurd_size_do_not_overflow() -> None:
+    steep = Presentation(64, slope=1e9, intercept=-1e9)
+    assert shown(image(-1e308, 0, 1e308, dtype=np.float64), steep) == [0, 32768, 65535]
+
+
 def test_more_than_65536_different_values_are_shown_too() -> None:
     assert shown(image(0, 1_000_000, 2_000_000), Presentation(32)) == [0, 32768, 65535]
 
