@@ -1,0 +1,87 @@
+"""The wheel holds the packages that `setup.py` lists, all of those in git, and nothing beside them."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOP_LEVEL = {
+    "cli",
+    "components",
+    "data_schemas",
+    "evaluation",
+    "imaging",
+    "local_runner.py",
+    "models",
+    "pipeline",
+    "reports",
+    "serving",
+}
+NOT_SHIPPED = {"benchmarks", "deploy", "docs", "notebooks", "tests"}
+DATA = (".css", ".html", ".j2", ".js", ".pbtxt", ".proto", ".pyi", ".yaml")
+
+
+def tracked_files():
+    """Returns the files of the project, relative to its root: what git has or would add."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git checkout")
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [Path(name) for name in listed if (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def wheel_names(tmp_path_factory):
+    """Builds the wheel from a copy of the project, offline, and returns the names in it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for path in tracked_files():
+        (folder / "project" / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, folder / "project" / path)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    done = subprocess.run(
+        [*build, "--wheel-dir", folder, folder / "project"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        entry_points = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
+        (folder / "entry_points.txt").write_bytes(archive.read(entry_points))
+        return folder, set(archive.namelist())
+
+
+def test_top_level_of_the_wheel_is_the_literal_list(wheel_names):
+    _, names = wheel_names
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == TOP_LEVEL
+
+
+def test_every_module_in_git_is_in_the_wheel(wheel_names):
+    _, names = wheel_names
+    modules = {path.as_posix() for path in tracked_files() if path.suffix == ".py" and len(path.parts) > 1}
+    assert {name for name in modules if name.split("/")[0] not in NOT_SHIPPED} - names == set()
+
+
+def test_data_files_of_packages_are_in_the_wheel(wheel_names):
+    _, names = wheel_names
+    packages = TOP_LEVEL - {"local_runner.py"}
+    data = {path.as_posix() for path in tracked_files() if path.parts[0] in packages and path.suffix in DATA}
+    assert "data_schemas/base_schema.pbtxt" in data
+    assert data - names == set()
+
+
+def test_wheel_has_the_radflow_command_and_the_licence(wheel_names):
+    folder, names = wheel_names
+    scripts = configparser.ConfigParser()
+    scripts.read(folder / "entry_points.txt")
+    assert scripts["console_scripts"]["radflow"] == "cli.main:main"
+    assert any(re.fullmatch(r"radflow-[^/]*\.dist-info/licenses/LICENSE", name) for name in names)
+
+
+def test_every_folder_of_modules_is_known():
+    top_level = {path.parts[0] for path in tracked_files() if path.suffix == ".py" and len(path.parts) > 1}
+    assert top_level - NOT_SHIPPED == TOP_LEVEL - {"local_runner.py"}
