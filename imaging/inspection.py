@@ -9,9 +9,10 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from data_schemas.errors import Corrupt, ImageRejected, Unsupported
-from imaging.decoders import decode_frames, pixel_format
+from imaging.decoders import decode_frames
 from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
 from imaging.limits import MAX_FILE_BYTES, MAX_INSPECTED_SAMPLES
+from imaging.pixel_format import pixel_format
 from imaging.raster import is_raster, read_raster
 
 FIELDS = (

@@ -13,9 +13,10 @@ from pydicom.pixels.processing import apply_color_lut
 
 from data_schemas.errors import Corrupt, Unsupported
 from imaging.ages import age_at, age_in_years
-from imaging.decoders import PixelFormat, decode_frame, pixel_format
+from imaging.decoders import decode_frame
 from imaging.dicom_file import read_dataset, text, transfer_syntax
 from imaging.manifest import SEXES
+from imaging.pixel_format import PixelFormat, pixel_format
 from imaging.presentation import Presentation, read_presentation
 from imaging.raster import is_raster, read_raster
 
