@@ -60,8 +60,10 @@ format: .venv ## format the code and mend what ruff can mend
 
 .PHONY: bench
 bench: .venv ## print the speed ratios, each measured in one run
-	@for benchmark in benchmarks/bench_*.py; do \
-	  $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/python "$$benchmark" || exit 1; done
+	@for benchmark in benchmarks/[a-z]*.py; do \
+	  name=$${benchmark#benchmarks/}; echo "$${name%.py}"; \
+	  $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning \
+	    .venv/bin/python -m "benchmarks.$${name%.py}" || exit 1; done
 
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies again and write requirements.txt
@@ -84,7 +86,7 @@ clean: ## remove what was installed, built or cached; the demo's output stays
 $(READY): requirements.txt pyproject.toml setup.py .python-version | $(UV)
 	$(call step,finding Python 3.10,$(UV) python find --no-project 3.10 || $(UV) python install 3.10,$(NO_PYTHON))
 	$(call step,making the environment,test -x .venv/bin/python || $(UV) venv --no-project --python 3.10 .venv)
-	$(call step,installing the locked packages (a few minutes the first time),$(UV) pip sync --python .venv/bin/python requirements.txt)
+	$(call step,installing the locked packages (a few minutes the first time),$(UV) pip sync --compile-bytecode --python .venv/bin/python requirements.txt)
 	$(call step,installing Radflow,$(UV) pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .)
 	@touch $@
 

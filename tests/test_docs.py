@@ -1,0 +1,81 @@
+"""The documents keep up: every command, exit code, dependency, target and package is named where a reader looks for it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cli.main import COMMANDS
+from data_schemas import errors
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def dependencies():
+    """Returns the names of all that pyproject.toml asks for, extras too."""
+    project = PYPROJECT.split("[project.scripts]")[0].split("dependencies = [", 1)[1]
+    return sorted({name.lower() for name in re.findall(r'^  "([A-Za-z0-9_-]+)', project, re.MULTILINE)})
+
+
+def packages():
+    """Returns the top-level packages of setup.py."""
+    return sorted(set(re.findall(r'^        "([a-z_]+)",$', (ROOT / "setup.py").read_text(), re.MULTILINE)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readme_has_every_command_in_its_table(command):
+    assert re.search(rf"^\| `radflow {command}\b", README, re.MULTILINE)
+
+
+def test_readme_names_no_command_that_there_is_not():
+    assert set(re.findall(r"radflow ([a-z]+)", README)) <= set(COMMANDS)
+
+
+def test_readme_opens_with_the_two_commands_and_what_it_is_not():
+    first_screen = "\n".join(README.splitlines()[:20])
+    assert "make demo" in first_screen and "make test" in first_screen
+    assert "not a medical device" in first_screen
+
+
+def test_readme_has_every_exit_code():
+    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.RadflowError)]
+    codes = {0} | {kind.exit_code for kind in kinds}
+    assert {int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)} == codes
+
+
+@pytest.mark.parametrize("dependency", dependencies())
+def test_architecture_names_every_dependency(dependency):
+    assert re.search(rf"(?<![\w-]){dependency}(?![\w-])", ARCHITECTURE.split("## Dependencies")[1])
+
+
+def test_architecture_names_no_dependency_that_there_is_not():
+    table = ARCHITECTURE.split("## Dependencies")[1]
+    assert set(re.findall(r"^\| ([a-z][a-z-]+) \|", table, re.MULTILINE)) - {"package"} <= set(dependencies())
+
+
+@pytest.mark.parametrize("package", packages())
+def test_architecture_describes_every_package(package):
+    assert f"| `{package}/` |" in ARCHITECTURE
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_in_documents_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)`", text, re.MULTILINE))
+    assert {one or other for one, other in named} <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_between_documents_lead_somewhere(document):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_make_target_for_people_has_its_line_in_the_help():
+    phony = set(re.findall(r"^\.PHONY: ([a-z-]+)$", MAKEFILE, re.MULTILINE))
+    assert phony == set(re.findall(r"^([a-z-]+):[^#\n]*## .+$", MAKEFILE, re.MULTILINE))
