@@ -188,7 +188,8 @@ def _estimates(
         parts = [estimates[finding, name] for finding in labels.findings]
         key = (WHOLE_TASK, f"macro_{name}")
         lowest = -1.0 if name == "mcc" else 0.0
-        estimates[key] = other_estimate(point[key], drawn[key], exact=_mean_limits(parts), lowest=lowest)
+        several = other_estimate(point[key], drawn[key], exact=_mean_limits(parts), lowest=lowest)
+        estimates[key] = several if len(parts) > 1 else parts[0]
     return estimates
 
 

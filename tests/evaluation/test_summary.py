@@ -12,6 +12,7 @@ from data_schemas.task import METRICS, Labels
 from evaluation.summary import Cases, Summary, summarize, task_metric
 
 THREE = Labels(type="multi_class", names=("normal", "nodule", "cavity"), no_finding="normal")
+ONE = Labels(type="multi_label", names=("mass",))
 TWO = Labels(type="multi_label", names=("effusion", "mass"))
 
 
@@ -112,3 +113,9 @@ def test_names_of_whole_task_metrics() -> None:
     assert set(METRICS) == set(
         summarize(_random_cases("multi_label"), TWO, {"effusion": 0.5, "mass": 0.5}, draws=0).findings["mass"]
     )
+
+
+def test_the_macro_average_of_one_finding_is_that_finding() -> None:
+    cases = _random_cases("multi_label")
+    summary = summarize(Cases(cases.patients, cases.labels[:, :1], cases.scores[:, :1]), ONE, {"mass": 0.5})
+    assert {name: summary.task[f"macro_{name}"] for name in METRICS} == summary.findings["mass"]
