@@ -58,12 +58,16 @@ lint: .venv ## check style, formatting, types and the import rules
 format: .venv ## format the code and mend what ruff can mend
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
+BENCHMARK = $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/python -m
+MODEL ?= radflow-output/serving/synthetic_chest
+
 .PHONY: bench
-bench: .venv ## print the speed ratios, each measured in one run
-	@for benchmark in benchmarks/[a-z]*.py; do \
-	  name=$${benchmark#benchmarks/}; echo "$${name%.py}"; \
-	  $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning \
-	    .venv/bin/python -m "benchmarks.$${name%.py}" || exit 1; done
+bench: bench-serving ## print the speed ratios, each measured in one run
+
+.PHONY: bench-serving
+bench-serving: .venv ## what gRPC costs, on MODEL=OUTPUT/serving/TASK (the demo's unless given)
+	@test -d '$(MODEL)' || $(MAKE) demo
+	@$(BENCHMARK) benchmarks.serving '$(MODEL)'
 
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies again and write requirements.txt
