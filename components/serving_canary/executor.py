@@ -118,9 +118,10 @@ def _served(model: Path) -> Iterator[ModelClient]:
     """Serves a model on a free port of this machine, in a process of its own, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "1").symlink_to(model.absolute(), target_is_directory=True)
-        command = [sys.executable, "-m", "serving.server", "--port", "0", "--model_name", _NAME]
+        # No second attempt: a model that does not load is refused, not waited for.
+        command = [sys.executable, "-m", "serving.server", "--port=0", f"--model_name={_NAME}", "--max_num_load_retries=0"]
         process = subprocess.Popen(
-            [*command, "--model_base_path", folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*command, f"--model_base_path={folder}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         try:
             with ModelClient(_address(process), _NAME) as client:
