@@ -101,10 +101,10 @@ NO_PYTHON := No Python 3.10 was found or could be downloaded. Install one: pyenv
 $(UV):
 	@command -v git >/dev/null || { echo 'git is missing: run  sudo apt-get install -y git' >&2; exit 1; }
 	@for python in python3 /usr/bin/python3 python3.10 python3.11 python3.12 python3.13 ''; do \
-	  test -z "$$python" || ! "$$python" -c '' 2>/dev/null || break; done; \
-	test -n "$$python" || { echo 'python3 is missing: run  sudo apt-get install -y python3 python3-venv' >&2; exit 1; }; \
-	"$$python" -c 'import ensurepip, venv' 2>/dev/null || \
+	  test -z "$$python" || ! "$$python" -c 'import ensurepip, venv' 2>/dev/null || break; done; \
+	test -n "$$python" || { ! python3 -c '' 2>/dev/null || \
 	  { echo 'python3-venv is missing: run  sudo apt-get install -y python3-venv' >&2; exit 1; }; \
+	  echo 'python3 is missing: run  sudo apt-get install -y python3 python3-venv' >&2; exit 1; }; \
 	printf '  fetching uv ... '; mkdir -p .uv; \
 	if { "$$python" -m venv .uv && .uv/bin/python -m pip --disable-pip-version-check install uv; } >'$(LOG)' 2>&1; then echo done; \
 	else echo failed; sed 's/^/    /' '$(LOG)' >&2; rm -f $@; echo 'uv could not be fetched: check the network or proxy' >&2; exit 1; fi

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in words if not word.startswith("-")), "")
     parser = _parser(command)
-    if command not in COMMANDS and not words:
+    if not words:
         parser.print_help(sys.stderr)
         return _USAGE
     _quiet_environment()
@@ -67,7 +67,8 @@ def _parser(command: str) -> argparse.ArgumentParser:
     """Returns the parser; only the module of `command` is loaded, so that `--help` is instant."""
     parser = argparse.ArgumentParser(
         prog="radflow",
-        description="An end-to-end TFX pipeline for computer-assisted diagnosis. Research software, not a medical device.",
+        description="From DICOM files and labels to a validated and served model for computer-assisted diagnosis. "
+        "Research software, not a medical device.",
         epilog="`radflow COMMAND --help` describes a command.",
     )
     parser.add_argument("--version", action=_Version)
@@ -96,7 +97,7 @@ def _quiet_environment() -> None:
     """Sets, before anything heavy is imported, what only the environment can say; child processes inherit it."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if "PYTHONWARNINGS" in os.environ and not sys.warnoptions:
+    if not sys.warnoptions:  # this process read PYTHONWARNINGS when it started
         warnings.simplefilter("ignore", FutureWarning)
 
 
@@ -140,7 +141,8 @@ def _write_log(command: str, error: Exception) -> Path:
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     log = state / "radflow" / f"{command}.log"
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    log.unlink(missing_ok=True)
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         traceback.print_exception(error, file=file)
     return log
 

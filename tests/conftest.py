@@ -1,4 +1,4 @@
-"""Sets, before any test module imports TensorFlow, what keeps its start-up quiet and every test off the user's files."""
+"""Keeps TensorFlow's start-up quiet, before any test module imports it, and every test off the user's files."""
 
 import os
 

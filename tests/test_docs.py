@@ -1,4 +1,4 @@
-"""The documents keep up: every command, exit code, dependency, target and package is named where a reader looks for it."""
+"""The documents keep up: commands, exit codes, dependencies, targets and packages are where a reader looks for them."""
 
 import re
 from pathlib import Path

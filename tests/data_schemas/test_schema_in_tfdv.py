@@ -1,4 +1,4 @@
-"""The schema where it is used: TFDV accepts good records and names what is wrong with bad ones; Transform reads them."""
+"""The schema in use: TFDV accepts good records and names what is wrong with bad ones; Transform reads them."""
 
 import pytest
 
