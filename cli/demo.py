@@ -6,9 +6,6 @@ import argparse
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
     from cli.run import FinishedRun
 
 TASK = "synthetic_chest"
-_START_TIMEOUT_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,13 +51,15 @@ def _sample(folder: Path) -> Path:
 
 def _ask(finished: FinishedRun, manifest: Path) -> None:
     """Serves the pushed model and prints what it says of a test study, beside what was drawn there."""
+    from serving.child_server import child_server
+
     file, label = _test_image(manifest)
     served = Path(finished.result["pushed"]).parent
-    with _server(served) as address:
-        print(f"Model server: radflow serve --model {served} --port 0 (on {address})")
-        print(f"Asking it over gRPC: radflow predict --server {address} {file}")
+    with child_server(served, name=TASK) as address:
+        print(f"Model server started on {address}, as `radflow serve --model {served}` would.")
+        print(f"Asking it over gRPC: radflow predict --server {address} --model-name {TASK} {file}")
         answer = subprocess.run(
-            [sys.executable, "-m", "cli.main", "predict", "--server", address, str(file)],
+            [sys.executable, "-m", "cli.main", "predict", "--server", address, "--model-name", TASK, str(file)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     if answer.returncode:
@@ -87,27 +85,6 @@ def _test_image(manifest: Path) -> tuple[Path, str]:
         if row.label in task.labels.findings and assign_split(key.key, task=task) == "test":
             return row.file, row.label
     raise RadflowError("the sample has no test study with a finding; remove its folder and run the demo again")
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    """Runs `radflow serve` on a free port of this machine for as long as the block lasts; gives its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "serve", "--model", str(folder), "--port", "0"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    too_late = threading.Timer(_START_TIMEOUT_S, process.kill)
-    too_late.start()
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        too_late.cancel()
-        if not line.startswith("serving "):
-            raise RadflowError(f"the model server did not start; try `radflow serve --model {folder}`")
-        yield line.rsplit(" on ", 1)[1].strip()
-    finally:
-        too_late.cancel()
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def _say_next(finished: FinishedRun, manifest: Path, output: Path) -> None:

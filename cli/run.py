@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import fcntl
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +54,9 @@ def weights_folder(given: Path | None) -> Path | None:
     """
     named = given or (Path(os.environ["RADFLOW_WEIGHTS"]) if os.environ.get("RADFLOW_WEIGHTS") else None)
     if named is not None and not named.is_dir():
-        raise ConfigurationError(f"--weights {named}: no such folder; it should hold files as keras.applications names them")
+        raise ConfigurationError(
+            f"--weights {named}: no such folder; it should hold files as keras.applications names them"
+        )
     return named
 
 
@@ -107,7 +109,7 @@ def run_pipeline(task: str, manifest: Path, *, output: Path, weights: Path | Non
     from cli.progress import Progress
     from cli.run_log import log_everything, logged_to
 
-    run_id = datetime.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    run_id = time.strftime("%Y-%m-%dT%H-%M-%S")
     settings = local_runner.prepare(task, manifest, output=output, weights=weights)
     log = settings.output / "logs" / f"{run_id}.log"
     with _only_run(settings.output), logged_to(log) as terminal:
@@ -161,7 +163,9 @@ def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], l
     from pipeline.lineage import RunOutputs
 
     outputs = RunOutputs(settings.metadata, run_id)
-    ingest = IngestReport.model_validate_json((_uri(outputs, "DicomExampleGen", "ingest_report") / FILE_NAME).read_text())
+    ingest = IngestReport.model_validate_json(
+        (_uri(outputs, "DicomExampleGen", "ingest_report") / FILE_NAME).read_text()
+    )
     evaluation = str(_uri(outputs, "Evaluator", "evaluation"))
     canary, champion = outputs.get("ServingCanary", "blessing"), outputs.get("Champion", "champion")
     pushed, blessing = outputs.get("Pusher", "pushed_model"), outputs.get("Evaluator", "blessing")

@@ -19,6 +19,9 @@ _HEADINGS = {
 }
 _FOR_MANY = ("auroc", "sensitivity", "specificity")
 _MOST_COLUMNS = 4
+_HOW_TO_READ = (
+    "95 % intervals over patients; sensitivity and what follows it at each finding's operating point, chosen on eval."
+)
 
 
 def run_text(finished: FinishedRun) -> str:
@@ -27,8 +30,7 @@ def run_text(finished: FinishedRun) -> str:
     parts = [
         stage_table(finished),
         f"Data: {result['examples']} images of {result['patients']} patients, {result['rejected']} rejected.",
-        f"Test split: {overall['examples']} images of {overall['patients']} patients; 95 % intervals over patients; "
-        "sensitivity and what follows it at each finding's operating point, chosen on eval.",
+        f"Test split: {overall['examples']} images of {overall['patients']} patients; {_HOW_TO_READ}",
         finding_table(overall["findings"]),
         _task_line(overall["task"]),
         _gates(result["gates"]),
@@ -42,15 +44,13 @@ def run_text(finished: FinishedRun) -> str:
 
 def stage_table(finished: FinishedRun) -> str:
     """Returns the stages with their times."""
-    rows = [
-        (stage.name, f"{stage.seconds:.1f} s", "unchanged" if stage.cached else "") for stage in finished.stages
-    ]
+    rows = [(stage.name, f"{stage.seconds:.1f} s", "unchanged" if stage.cached else "") for stage in finished.stages]
     total = sum(stage.seconds for stage in finished.stages)
     return table([("Stage", "Time", ""), *rows, ("all stages", f"{total:.1f} s", "")])
 
 
 def finding_table(findings: dict[str, dict[str, Any]]) -> str:
-    """Returns the main metrics with their intervals: a column for each finding, or a row for each where they are many."""
+    """Returns the main metrics with their intervals: a column a finding, or a row a finding where they are many."""
     cells = {name: [_HEADINGS[name], *(estimate(metrics[name]) for metrics in findings.values())] for name in _HEADINGS}
     if len(findings) <= _MOST_COLUMNS:
         return table([("", *findings), *cells.values()])

@@ -8,6 +8,6 @@ _ARTIFACT_TYPES = ("DataCheckReport", "IngestReport")
 def __getattr__(name: str) -> Any:
     if name not in _ARTIFACT_TYPES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from components import artifacts  # noqa: PLC0415  # importing TFX takes 17 s of CPU
+    from components import artifacts  # importing TFX takes 17 s of CPU
 
     return getattr(artifacts, name)

@@ -1,4 +1,4 @@
-"""Artifact types of Radflow's components. KFP wants `package.Class`, so `components/__init__.py` offers them by name."""
+"""Artifact types of Radflow's components. KFP wants `package.Class`: `components/__init__.py` offers them by name."""
 
 from __future__ import annotations
 

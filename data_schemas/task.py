@@ -49,7 +49,7 @@ class Intensity(_Strict):
     """How stored values become the canonical 16-bit image; `imaging.intensity` documents each policy.
 
     `voi` follows the file's VOI LUT or window (CR, DX, MG, XA, US); `full_range` stretches the stored range, `percentile`
-    two percentiles of the image (MR), `hounsfield` keeps Hounsfield units + 32768 and applies `windows` in the graph (CT).
+    two percentiles of the image (MR), `hounsfield` keeps Hounsfield units + 32768, windowed in the graph (CT).
     """
 
     policy: Literal["voi", "full_range", "percentile", "hounsfield"] = "voi"
@@ -59,7 +59,9 @@ class Intensity(_Strict):
     @model_validator(mode="after")
     def _windows_belong_to_hounsfield(self) -> Intensity:
         if (self.policy == "hounsfield") != bool(self.windows):
-            raise ValueError("`windows` belongs to `policy: hounsfield`, which needs at least one: give both or neither")
+            raise ValueError(
+                "`windows` belongs to `policy: hounsfield`, which needs at least one: give both or neither"
+            )
         if self.percentiles[0] >= self.percentiles[1]:
             raise ValueError("`percentiles` must rise, e.g. [1, 99]")
         return self
@@ -308,7 +310,9 @@ class Task(_Strict):
     @classmethod
     def _name_is_served(cls, name: str) -> str:
         if not _TASK_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is also a folder and a served model: use a-z, 0-9 and _, at most 63, a letter first")
+            raise ValueError(
+                f"{name!r} is also a folder and a served model: use a-z, 0-9 and _, at most 63, a letter first"
+            )
         return name
 
     @field_validator("age_groups")
@@ -325,7 +329,9 @@ class Task(_Strict):
         for gate in self.gates:
             problems += self._gate_problems(gate)
         if self.image.normalization == "standardized" and self.model.weights != "none":
-            problems.append("image.normalization: standardized clashes with pretrained weights, which bring their own scaling")
+            problems.append(
+                "image.normalization: standardized clashes with pretrained weights, which bring their own scaling"
+            )
         if self.model.weights == "none" and not self.training.epochs:
             problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")
         if problems:
@@ -335,7 +341,9 @@ class Task(_Strict):
     def _gate_problems(self, gate: Gate) -> list[str]:
         problems = []
         if gate.finding is not None and gate.finding not in self.labels.findings:
-            problems.append(f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.findings)}")
+            problems.append(
+                f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.findings)}"
+            )
         if gate.finding is None and gate.metric == "accuracy" and self.labels.type == "multi_label":
             problems.append(f"gate {gate.name!r}: accuracy of a multi-label task needs a `finding`")
         if gate.slice and set(gate.slice) not in map(set, self.slices):

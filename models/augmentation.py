@@ -11,7 +11,7 @@ from data_schemas.task import Augmentation
 
 
 def make_augment(settings: Augmentation) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Returns a function of images float32 (n, rows, columns, channels) in 0..1 and a seed int64 (2,) to changed images.
+    """Returns a function of images float32 (n, rows, columns, channels), 0..1, and a seed int64 (2,) to changed images.
 
     The same seed gives the same change. Pixels from outside the image are 0, as in padding.
     """

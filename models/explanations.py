@@ -34,9 +34,9 @@ def grad_cam(network: Network, images: tf.Tensor, label: tf.Tensor) -> tuple[tf.
 
 
 def integrated_gradients(network: Network, images: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns which pixels moved a label's logit on the way from black (Sundararajan et al., ICML 2017), and the logits.
+    """Returns which pixels moved a label's logit on the way from black (Sundararajan et al., ICML 2017), and logits.
 
-    Args and Returns: as for `grad_cam`. The path integral is a midpoint sum of 16 steps; channels are added by magnitude.
+    Args and Returns: as for `grad_cam`. The path integral is a midpoint sum of 16 steps; channels add up by magnitude.
     """
 
     def gradient_at(share: tf.Tensor) -> tf.Tensor:
@@ -51,7 +51,10 @@ def integrated_gradients(network: Network, images: tf.Tensor, label: tf.Tensor) 
         return index + 1.0, total + gradient_at((index + 0.5) / _INTEGRATION_STEPS)
 
     _, total = tf.while_loop(
-        lambda index, _: index < _INTEGRATION_STEPS, step, (tf.constant(0.0), tf.zeros_like(images)), parallel_iterations=1
+        lambda index, _: index < _INTEGRATION_STEPS,
+        step,
+        (tf.constant(0.0), tf.zeros_like(images)),
+        parallel_iterations=1,
     )
     attribution = tf.reduce_sum(tf.abs(images * total / _INTEGRATION_STEPS), axis=-1)
     return _to_unit(attribution), network.model(images, training=False)

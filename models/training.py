@@ -1,4 +1,4 @@
-"""Fits a network: the head on a frozen pretrained backbone first, then everything; the best weights on `eval` are kept."""
+"""Fits a network: the head on a frozen pretrained backbone first, then everything; keeps the weights best on `eval`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import scipy.special
 from sklearn.metrics import roc_auc_score
 
 from data_schemas.task import Task
@@ -83,15 +85,14 @@ def macro_auc(labels: np.ndarray, logits: np.ndarray, *, task: Task) -> float:
         truth = labels == index if task.labels.type == "multi_class" else labels[:, index]
         known = truth >= 0
         if name in task.labels.findings and len(np.unique(truth[known])) == 2:
-            values.append(roc_auc_score(truth[known], _scores(logits, task)[known, index]))
+            values.append(roc_auc_score(truth[known], to_scores(logits, task=task)[known, index]))
     return float(np.mean(values)) if values else float("nan")
 
 
-def _scores(logits: np.ndarray, task: Task) -> np.ndarray:
-    if task.labels.type == "multi_label":
-        return logits
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    scores: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
+def to_scores(logits: np.ndarray, *, task: Task) -> np.ndarray:
+    """Returns the scores float32 (n, labels) of logits: their softmax (multi-class) or sigmoid (multi-label)."""
+    activation = scipy.special.expit if task.labels.type == "multi_label" else partial(scipy.special.softmax, axis=1)
+    scores: np.ndarray = activation(logits)
     return scores
 
 
@@ -195,4 +196,3 @@ class _EvalWatch(keras.callbacks.Callback):
             "%s, epoch %d of %d: loss %.3f, eval loss %.3f, eval AUC %.3f, at most %.0f s left",
             self._phase, row["epoch"], self.epochs, row["loss"], row["eval_loss"], row["eval_auc"], left,
         )  # fmt: skip
-

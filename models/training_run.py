@@ -1,4 +1,4 @@
-"""One run of the Trainer: reads the splits, fits, chooses operating points on `eval`, exports, and writes what it saw."""
+"""One run of the Trainer: reads the splits, fits, chooses operating points on `eval`, exports, writes what it saw."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from data_schemas.task_file import task_from_json
 from evaluation.operating_points import youden
 from models.export import export_model
 from models.split_data import PROGRESS, SplitData, load_split
-from models.training import Trained, train
+from models.training import Trained, to_scores, train
 from models.tuning_space import apply_hyperparameters
 
 EVAL_SCORES_FILE = "eval_scores.json"
@@ -51,7 +51,7 @@ def run_training(fn_args: Any) -> None:
     description = _describe(task, trained, splits[1])
     export_model(trained.network, transform, description=description, folder=model_folder)
     _write_assets(model_folder / ASSETS, description, splits, key_id=fn_args.custom_config["pseudonym_key_id"])
-    _write_run(run_folder, trained, splits[1], task)
+    _write_run(run_folder, trained, splits[1], task=task)
 
 
 def _describe(task: Task, trained: Trained, eval_split: SplitData) -> ModelDescription:
@@ -71,15 +71,6 @@ def _describe(task: Task, trained: Trained, eval_split: SplitData) -> ModelDescr
     )
 
 
-def to_scores(logits: np.ndarray, *, task: Task) -> np.ndarray:
-    """Returns the scores float32 (n, labels) of logits: their softmax (multi-class) or sigmoid (multi-label)."""
-    if task.labels.type == "multi_label":
-        return 1.0 / (1.0 + np.exp(-logits))
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    scores: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
-    return scores
-
-
 def _write_assets(folder: Path, description: ModelDescription, splits: list[SplitData], *, key_id: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "description.json").write_text(description.model_dump_json(indent=2))
@@ -88,7 +79,7 @@ def _write_assets(folder: Path, description: ModelDescription, splits: list[Spli
     (folder / TRAINING_PATIENTS_FILE).write_text(json.dumps({"pseudonym_key_id": key_id, "patients": patients}))
 
 
-def _write_run(folder: Path, trained: Trained, eval_split: SplitData, task: Task) -> None:
+def _write_run(folder: Path, trained: Trained, eval_split: SplitData, *, task: Task) -> None:
     scores = to_scores(trained.eval_logits, task=task)
     (folder / EVAL_SCORES_FILE).write_text(
         json.dumps({"example_ids": eval_split.example_ids, "scores": scores.tolist()})

@@ -22,7 +22,8 @@ def sample(hyperparameters: Any, task: Task) -> dict[str, Any]:
 
 def apply_hyperparameters(task: Task, values: Mapping[str, Any]) -> Task:
     """Returns the task with a trial's values in place of its own."""
-    training, model = {}, {}
+    training: dict[str, Any] = {}
+    model: dict[str, Any] = {}
     if "learning_rate" in values:
         training["learning_rate"] = float(values["learning_rate"])
     if "dropout" in values:

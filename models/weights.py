@@ -66,9 +66,9 @@ def _download(url: str, target: Path) -> Path:
     except (urllib.error.URLError, OSError) as error:
         partial.unlink(missing_ok=True)
         raise WeightsError(
-            f"pretrained weights {target.name} are not on this machine and could not be downloaded ({error}); fetch {url} "
-            f"and put it into a folder that you name with --weights or {WEIGHTS_VARIABLE}, or into Keras' cache, or write "
-            "`weights: none` in the task to start from random weights"
+            f"pretrained weights {target.name} are not on this machine and could not be downloaded ({error}); "
+            f"fetch {url} and put it into a folder that you name with --weights or {WEIGHTS_VARIABLE}, or into Keras' "
+            "cache, or write `weights: none` in the task to start from random weights"
         ) from error
     partial.replace(target)
     return target

@@ -48,7 +48,7 @@ class RunOutputs:
             if execution.last_known_state
             in (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
         }
-        return {key: value for key, value in self._artifacts(executions)}
+        return dict(self._artifacts(executions))
 
     def _artifacts(self, executions: dict[int, str]) -> list[tuple[tuple[str, str], OutputArtifact]]:
         events = [
@@ -69,7 +69,5 @@ def _node(execution_type: str) -> str:
 
 
 def _artifact(artifact: metadata_store_pb2.Artifact) -> OutputArtifact:
-    properties = {
-        name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()
-    }
+    properties = {name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()}
     return OutputArtifact(Path(artifact.uri), properties)

@@ -39,11 +39,14 @@ class Executor(base_executor.BaseExecutor):
         task = task_from_json(exec_properties["task"])
         report = DataCheckReport.of(task, ingest, check_data(task, ingest, anomalies=anomalies))
         # What a failing step wrote, TFX removes: the second copy is the one that a stopped run leaves.
-        kept = Path(exec_properties["report_folder"]) / self._context.pipeline_run_id
+        kept = Path(exec_properties["report_folder"]) / self._run_id()
         for folder in (Path(artifact_utils.get_single_uri(output_dict["report"])), kept):
             write_report(report, folder)
         if report.blocked:
             raise DataRefused(f"{report.message()}\nthe whole report: {kept / HTML_FILE}")
+
+    def _run_id(self) -> str:
+        return str(self._context.pipeline_run_id) if self._context else "run"
 
 
 def write_report(report: DataCheckReport, folder: Path) -> None:

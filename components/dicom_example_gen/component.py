@@ -48,13 +48,11 @@ class DicomExampleGen(FileBasedExampleGen):
     Outputs: `examples` (train, eval, calibration, test) and `ingest_report`.
     """
 
-    SPEC_CLASS = DicomExampleGenSpec
+    SPEC_CLASS = DicomExampleGenSpec  # type: ignore[assignment]  # TFX checks the spec by its own means
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = FileBasedDriver
 
-    def __init__(
-        self, *, manifest: Path, task: str, pseudonym_key: Path, fingerprint: str, code_digest: str
-    ) -> None:
+    def __init__(self, *, manifest: Path, task: str, pseudonym_key: Path, fingerprint: str, code_digest: str) -> None:
         pattern = example_gen_pb2.Input.Split(name="manifest", pattern=manifest.name)
         splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLITS]
         spec = DicomExampleGenSpec(

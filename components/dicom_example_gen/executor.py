@@ -56,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in SPLITS}
         report = artifact_utils.get_single_instance(output_dict["ingest_report"])
         pseudonyms = Pseudonyms.load_or_create(Path(exec_properties["pseudonym_key"]))
-        self._ingest(manifest, task, pseudonyms=pseudonyms, folders=folders, report=os.path.join(report.uri, FILE_NAME))
+        self._ingest(manifest, task, pseudonyms=pseudonyms, folders=folders, report=f"{report.uri}/{FILE_NAME}")
 
     def _ingest(
         self, manifest: Manifest, task: Task, *, pseudonyms: Pseudonyms, folders: dict[str, str], report: str
@@ -122,18 +122,17 @@ class _WriteShard(beam.DoFn):
 
 def _write_records(encoded: Iterable[tuple[str, bytes]], shard: _Shard, folders: dict[str, str]) -> None:
     name = f"data_tfrecord-{shard.index:05d}-of-{shard.count:05d}.gz"
-    partial = {split: os.path.join(folder, f".{name}.partial") for split, folder in folders.items()}
+    partial = {split: f"{folder}/.{name}.partial" for split, folder in folders.items()}
     with ExitStack() as stack:
         # Every split gets a file from every shard, an empty one too: TFX's readers refuse a split without files.
         writers = {split: stack.enter_context(tf.io.TFRecordWriter(path, _OPTIONS)) for split, path in partial.items()}
         for split, serialized in encoded:
             writers[split].write(serialized)
     for split, path in partial.items():
-        tf.io.gfile.rename(path, os.path.join(folders[split], name), overwrite=True)
+        tf.io.gfile.rename(path, f"{folders[split]}/{name}", overwrite=True)
 
 
 def _write_text(text: str, path: str) -> None:
-    tf.io.gfile.makedirs(os.path.dirname(path))
+    tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(text)
-

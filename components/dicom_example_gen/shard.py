@@ -70,7 +70,9 @@ def encode_rows(
 
 def merge_results(results: Sequence[ShardResult], *, task: Task, key_id: str) -> str:
     """Returns the ingest report of all shards as JSON; the order of the shards does not matter."""
-    labels = {split: {name: sum(r.labels[split][name] for r in results) for name in task.labels.names} for split in SPLITS}
+    labels = {
+        split: {name: sum(r.labels[split][name] for r in results) for name in task.labels.names} for split in SPLITS
+    }
     warnings: dict[str, list[int]] = defaultdict(list)
     for result in results:
         for warning, rows in result.warnings.items():

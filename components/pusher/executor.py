@@ -45,7 +45,7 @@ class Executor(executor.Executor):
 def publish(model: Path, folder: Path) -> Path:
     """Returns the version folder under which a model is served, after making it by one rename.
 
-    A model that is what is served already, byte by byte, keeps its version: a run that goes on after a kill pushes once.
+    A model that is served already, byte by byte, keeps its version: a run that goes on after a kill pushes once.
 
     Args:
         model: the SavedModel.

@@ -32,7 +32,8 @@ class ServingCanary(base_component.BaseComponent):
         code_digest: digest of the server's code, part of the cache key.
         rows: how many eval examples are sent.
 
-    Outputs: `blessing`, with the properties `blessed` (int), `reason`, `largest_difference`, `latency_p50_ms` (strings).
+    Outputs: `blessing`, with the int property `blessed` and the string properties `reason`, `largest_difference` and
+    `latency_p50_ms`.
     """
 
     SPEC_CLASS = ServingCanarySpec

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,13 +22,13 @@ from tfx.utils import path_utils
 from data_schemas.errors import RadflowError
 from data_schemas.features import EXAMPLE_ID
 from data_schemas.wire import example_pb2
+from serving.child_server import child_server
 from serving.client import ModelClient
 
 TOLERANCE = 1e-5
 """Largest difference of a score: float32 sums in another order, and no more."""
 _BATCH = 16
 _NAME = "candidate"
-_START_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -115,33 +112,12 @@ def _ask(client: ModelClient, rows: dict[str, bytes]) -> tuple[np.ndarray, list[
 
 @contextmanager
 def _served(model: Path) -> Iterator[ModelClient]:
-    """Serves a model on a free port of this machine, in a process of its own, for as long as the block lasts."""
+    """Serves a model as version 1 of a folder of its own, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "1").symlink_to(model.absolute(), target_is_directory=True)
         # No second attempt: a model that does not load is refused, not waited for.
-        command = [sys.executable, "-m", "serving.server", "--port=0", f"--model_name={_NAME}", "--max_num_load_retries=0"]
-        process = subprocess.Popen(
-            [*command, f"--model_base_path={folder}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        try:
-            with ModelClient(_address(process), _NAME) as client:
-                yield client
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-            assert process.stdout is not None
-            process.stdout.close()
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    """Returns HOST:PORT from the line that the server prints when it is ready."""
-    assert process.stdout is not None
-    too_late = threading.Timer(_START_TIMEOUT_S, process.kill)
-    too_late.start()
-    try:
-        for line in process.stdout:
-            if line.startswith("serving "):
-                return line.rsplit(" on ", 1)[1].strip()
-    finally:
-        too_late.cancel()
-    raise RadflowError(f"the model server ended with status {process.wait()} before it was ready")
+        with (
+            child_server(Path(folder), name=_NAME, options=["--max_num_load_retries=0"]) as address,
+            ModelClient(address, _NAME) as client,
+        ):
+            yield client

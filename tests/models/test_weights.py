@@ -8,7 +8,6 @@ import pytest
 
 from data_schemas.errors import ConfigurationError, WeightsError
 from data_schemas.task import Model
-
 from models.backbones import BACKBONES, backbone_row
 from models.weights import find_weights, weights_digest
 
@@ -51,7 +50,7 @@ def test_random_weights_have_no_file() -> None:
 def test_a_named_file_is_looked_for_in_the_folder_too(tmp_path: Path) -> None:
     (tmp_path / "own.h5").write_bytes(b"x")
     assert find_weights(Model(weights="own.h5"), folder=tmp_path) == tmp_path / "own.h5"
-    with pytest.raises(WeightsError, match="other.h5"):
+    with pytest.raises(WeightsError, match=r"other\.h5"):
         find_weights(Model(weights="other.h5"), folder=tmp_path)
 
 

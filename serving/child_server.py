@@ -1,0 +1,60 @@
+"""A model server as a child process, for as long as a block lasts: for the canary, the demo, tests and benchmarks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from data_schemas.errors import ModelServerError
+
+_STOP_TIMEOUT_S = 30.0
+
+
+@contextmanager
+def child_server(
+    folder: Path, *, name: str, options: Sequence[str] = (), start_timeout_s: float = 120.0
+) -> Iterator[str]:
+    """Serves a model on a free port of this machine; gives its address `HOST:PORT`, once it answers.
+
+    Args:
+        folder: `OUTPUT/serving/TASK`, or another folder of versions.
+        name: what the model is called.
+        options: further options of `python -m serving.server`.
+        start_timeout_s: seconds to wait for the server.
+
+    Raises:
+        ModelServerError: it ended, or took too long, before it was ready.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "serving.server",
+        "--port=0",
+        f"--model_name={name}",
+        f"--model_base_path={folder}",
+    ]
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            yield _address(process, start_timeout_s)
+        finally:
+            process.terminate()
+            process.wait(_STOP_TIMEOUT_S)
+
+
+def _address(process: subprocess.Popen[str], timeout_s: float) -> str:
+    """Returns HOST:PORT from the line that the server prints when it is ready."""
+    too_late = threading.Timer(timeout_s, process.kill)
+    too_late.start()
+    try:
+        for line in process.stdout or ():
+            if line.startswith("serving "):
+                return line.rsplit(" on ", 1)[1].strip()
+    finally:
+        too_late.cancel()
+    raise ModelServerError(f"the model server ended with status {process.wait()} before it was ready")
