@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from data_schemas.errors import TaskError
-from data_schemas.task import Task
+from data_schemas.task import Gate, Model, Task
 
 _TASKS = importlib.resources.files("data_schemas") / "tasks"
 
@@ -68,7 +68,9 @@ def parse_task(text: str, what: str = "task") -> Task:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TaskError(what, [f"line {line}: this is not YAML: {error.problem}"]) from error
     if not isinstance(node, yaml.MappingNode):
-        raise TaskError(what, ["line 1: a task is a mapping of keys to values; see `radflow tasks --show synthetic_chest`"])
+        raise TaskError(
+            what, ["line 1: a task is a mapping of keys to values; see `radflow tasks --show synthetic_chest`"]
+        )
     repeated = [f"line {line}: {key!r} stands twice; keep one" for key, line in _repeated_keys(node)]
     try:
         task = Task.model_validate(value)
@@ -82,6 +84,21 @@ def parse_task(text: str, what: str = "task") -> Task:
 def task_to_json(task: Task) -> str:
     """Returns the task as canonical JSON: equal tasks give equal text, whatever their YAML looked like."""
     return json.dumps(task.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def records_json(task: Task) -> str:
+    """Returns the task as `task_to_json` does, with everything replaced that decides nothing about its records.
+
+    Steps that make or transform records are given this text, so that another learning rate, gate or wording does not
+    read and decode every image again.
+    """
+    neutral = {
+        name: Task.model_fields[name].default for name in ("data_policy", "limitations", "training", "tuning", "unit")
+    }
+    texts = dict.fromkeys(("title", "intended_use", "population", "reference_standard"), "-")
+    gate = Gate(name="-", metric="accuracy", finding=task.labels.findings[0], min=0.0)
+    model = Model(backbone="-", weights="none")
+    return task_to_json(task.model_copy(update={**neutral, **texts, "gates": (gate,), "model": model}))
 
 
 def task_from_json(text: str) -> Task:

@@ -62,7 +62,9 @@ def build_network(task: Task, *, weights: Path | None) -> Network:
     features = keras.Model(image, backbone(_scale(_match_channels(image, row.channels), row.scaling)), name="features")
     head = _build_head(features.output.shape[1:], task)
     model = keras.Model(image, head(features(image)), name=task.name)
-    return Network(model=model, features=features, head=head, pretrained=weights is not None, jit_compile=row.jit_compile)
+    return Network(
+        model=model, features=features, head=head, pretrained=weights is not None, jit_compile=row.jit_compile
+    )
 
 
 def _build_backbone(row: Backbone, task: Task, *, channels: int) -> keras.Model:

@@ -36,7 +36,9 @@ def _label(inputs: dict[str, tf.Tensor], task: Task) -> tf.Tensor:
         return tf.cast(tf.reshape(inputs[features.FINDINGS], [-1, len(task.labels.names)]), tf.float32)
     # The task's order, not a vocabulary: tft.compute_and_apply_vocabulary orders by frequency, so by the data.
     table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(list(task.labels.names), list(range(len(task.labels.names))), tf.string, tf.int64),
+        tf.lookup.KeyValueTensorInitializer(
+            list(task.labels.names), list(range(len(task.labels.names))), tf.string, tf.int64
+        ),
         default_value=-1,
     )
     return tf.reshape(table.lookup(tf.reshape(inputs[features.LABEL], [-1])), [-1, 1])

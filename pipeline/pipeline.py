@@ -18,7 +18,7 @@ from components.pusher.component import Pusher
 from components.serving_canary.component import ServingCanary
 from components.statistics_gen.component import statistics_gen
 from data_schemas.schema import tabular_features
-from data_schemas.task_file import task_to_json
+from data_schemas.task_file import records_json, task_to_json
 from pipeline.settings import PipelineSettings
 
 PREPROCESSING = "models.preprocessing.preprocessing_fn"
@@ -43,10 +43,10 @@ def create_pipeline(settings: PipelineSettings) -> Pipeline:
 
 
 def _components(settings: PipelineSettings) -> list[Any]:
-    task, digests = task_to_json(settings.task), settings.code_digests
+    task, records, digests = task_to_json(settings.task), records_json(settings.task), settings.code_digests
     example_gen = DicomExampleGen(
         manifest=settings.manifest,
-        task=task,
+        task=records,
         pseudonym_key=settings.pseudonym_key,
         fingerprint=settings.fingerprint,
         code_digest=digests["imaging"],
@@ -67,7 +67,7 @@ def _components(settings: PipelineSettings) -> list[Any]:
         examples=examples,
         schema=schema,
         preprocessing_fn=PREPROCESSING,
-        custom_config={"task": task, "code_digest": digests["models"]},
+        custom_config={"task": records, "code_digest": digests["models"]},
         materialize=False,
         disable_statistics=True,
     )

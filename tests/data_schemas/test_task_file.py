@@ -1,0 +1,129 @@
+"""Tasks from YAML: what is wrong is said with its line, all at once."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+
+import pytest
+
+from data_schemas.errors import TaskError
+from data_schemas.task_file import (
+    load_task,
+    parse_task,
+    records_json,
+    shipped_tasks,
+    task_from_json,
+    task_to_json,
+)
+
+DEMO = (importlib.resources.files("data_schemas") / "tasks" / "synthetic_chest.yaml").read_text()
+
+
+def _line_of(text: str) -> int:
+    return next(number for number, line in enumerate(DEMO.splitlines(), 1) if text in line)
+
+
+@pytest.mark.parametrize("name", shipped_tasks())
+def test_a_shipped_task_survives_the_round_trip_through_json(name: str) -> None:
+    task = load_task(name)
+    assert task.name == name
+    assert task_from_json(task_to_json(task)) == task
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("max_side", "max_sid", "image.max_sid: unknown key; did you mean 'max_side'?"),
+        ("title:", "titel:", "titel: unknown key; did you mean 'title'?"),
+        ("no_finding: normal", "no_finding: norml", "no_finding 'norml' is not one of names: normal, nodule, cavity"),
+        ("[normal, nodule, cavity]", "[normal, nodule, nodule]", "labels stand more than once: nodule"),
+        ("batch_size: 32", "batch_size: many", "training.batch_size: Input should be a valid integer"),
+        ("batch_size: 32", "batch_size: 0", "greater than or equal to 1 (it is 0)"),
+        ("epochs: ", "epoch: ", "training.frozen_epoch: unknown key; did you mean 'frozen_epochs'?"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_its_mend(old: str, new: str, said: str) -> None:
+    with pytest.raises(TaskError) as caught:
+        parse_task(DEMO.replace(old, new))
+    assert said in str(caught.value)
+    section = "labels:" if "label" in said or "no_finding" in said else old
+    assert f"line {_line_of(section)}: " in str(caught.value)
+
+
+def test_every_mistake_is_listed_at_once() -> None:
+    wrong = DEMO.replace("max_side", "max_sid").replace("title:", "titel:").replace("batch_size: 32", "batch_size: 0")
+    with pytest.raises(TaskError) as caught:
+        parse_task(wrong)
+    assert len(caught.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("{name: x, metric: auroc, min: 1.5}", "min is 1.5; auroc lies in 0..1"),
+        ("{name: x, metric: auroc}", "has 0 bounds; give exactly one of min, max, max_drop"),
+        ("{name: x, metric: auroc, min: 0.5, max: 0.9}", "has 2 bounds"),
+        ("{name: x, metric: auroc, finding: lump, min: 0.5}", "finding 'lump' is not one of"),
+        ("{name: x, metric: auroc, min: 0.5, slice: {ward: '3'}}", "slice by ward is not one of the task's `slices`"),
+        ("{name: x, metric: beauty, min: 0.5}", "Input should be 'auroc'"),
+    ],
+)
+def test_an_impossible_gate_is_refused(gate: str, said: str) -> None:
+    start, end = DEMO.index("gates:"), DEMO.index("model:")
+    with pytest.raises(TaskError) as caught:
+        parse_task(f"{DEMO[:start]}gates:\n  - {gate}\n{DEMO[end:]}")
+    assert said in str(caught.value)
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(TaskError, match=r"'name' stands twice"):
+        parse_task(f"{DEMO}\nname: again\n")
+
+
+def test_text_that_is_not_yaml_is_refused_with_its_line() -> None:
+    with pytest.raises(TaskError, match=r"line 3: this is not YAML"):
+        parse_task("name: x\nlabels: [a, b\ntitle: y\n")
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
+def test_yaml_that_is_no_mapping_is_refused(text: str) -> None:
+    with pytest.raises(TaskError, match=r"line 1: "):
+        parse_task(text)
+
+
+def test_splits_must_sum_to_one() -> None:
+    wrong = f"{DEMO}\nsplits: {{train: 0.5, eval: 0.1, calibration: 0.1, test: 0.1}}\n"
+    with pytest.raises(TaskError, match=r"the shares sum to 0\.8; they must sum to 1"):
+        parse_task(wrong)
+
+
+def test_a_task_outside_the_repository_is_read_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(DEMO.replace("name: synthetic_chest", "name: mine"))
+    assert load_task(str(tmp_path / "mine.yaml")).name == "mine"
+
+
+def test_an_unknown_task_lists_those_that_ship() -> None:
+    with pytest.raises(TaskError, match=r"shipped tasks: .*chest_xray_pneumonia"):
+        load_task("no_such_task")
+
+
+@pytest.mark.parametrize("name", shipped_tasks())
+def test_what_decides_nothing_about_records_leaves_their_json_alone(name: str) -> None:
+    task = load_task(name)
+    training = task.training.model_copy(update={"learning_rate": 0.123})
+    gates = (task.gates[0].model_copy(update={"min": 0.123}),)
+    other = task.model_copy(update={"training": training, "gates": gates, "title": "another"})
+    assert records_json(other) == records_json(task)
+    assert task_from_json(records_json(task)).labels == task.labels
+
+
+def test_what_decides_about_records_changes_their_json() -> None:
+    task = load_task("synthetic_chest")
+    for part in (
+        {"image": task.image.model_copy(update={"max_side": 99})},
+        {"splits": task.splits.model_copy(update={"salt": "other"})},
+        {"slices": (("ward",),)},
+        {"name": "another"},
+    ):
+        assert records_json(task.model_copy(update=part)) != records_json(task)
