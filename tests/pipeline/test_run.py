@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from data_schemas.task_file import load_task
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
 from tests.pipeline.conftest import RADFLOW, Run, radflow, write_task
@@ -85,8 +86,6 @@ def _eval_scores(run: Run) -> tuple[dict[Path, list[float]], dict[str, Path]]:
     """Returns the Trainer's scores by file, and one eval file for each transfer syntax of the sample."""
     import pydicom
 
-    from data_schemas.task_file import load_task
-
     recorded = json.loads(next(run.output.glob("pipeline/Trainer/model_run/*/eval_scores.json")).read_text())
     by_id = dict(zip(recorded["example_ids"], recorded["scores"], strict=True))
     pseudonyms = Pseudonyms.load_or_create(run.output / "private" / "pseudonym.key")
@@ -121,6 +120,18 @@ def test_a_missed_gate_pushes_nothing_says_by_how_much_and_exits_3(first_run: Ru
     assert refused.json["pushed"] is None
     assert "too much" in refused.err and "missed by" in refused.err
     assert [path.name for path in first_run.served.iterdir()] == ["1"]
+
+
+def test_the_next_model_is_compared_with_the_one_that_is_served(first_run: Run) -> None:
+    training = load_task(str(first_run.task)).training.model_dump(mode="json") | {"seed": 2}
+    task = write_task(first_run.output.parent / "seed.yaml", training=training)
+    before = {path.name for path in first_run.served.iterdir()}
+    second = radflow("run", "--task", task, "--manifest", first_run.manifest, "--output", first_run.output, "--json")
+    assert second.code == 0, second.err
+    champion = second.json["gates"][1]
+    assert champion["passed"] and "the champion's is" in champion["reason"]
+    assert second.json["metrics"]["champion"]["findings"]["nodule"]["auroc"]["value"] is not None
+    assert {path.name for path in first_run.served.iterdir()} == before | {str(len(before) + 1)}
 
 
 def test_refused_data_exits_4_and_its_report_survives(broken_sample: Path, tmp_path: Path) -> None:
