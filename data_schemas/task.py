@@ -48,8 +48,9 @@ class Window(_Strict):
 class Intensity(_Strict):
     """How stored values become the canonical 16-bit image; `imaging.intensity` documents each policy.
 
-    `voi` follows the file's VOI LUT or window (CR, DX, MG, XA, US); `full_range` stretches the stored range, `percentile`
-    two percentiles of the image (MR), `hounsfield` keeps Hounsfield units + 32768, windowed in the graph (CT).
+    `voi` follows the file's VOI LUT or window (CR, DX, MG, XA, US); `full_range` stretches the stored range,
+    `percentile` two percentiles of the image (MR); `hounsfield` keeps Hounsfield units + 32768 (CT), and the graph
+    applies `windows`.
     """
 
     policy: Literal["voi", "full_range", "percentile", "hounsfield"] = "voi"

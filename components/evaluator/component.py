@@ -14,12 +14,12 @@ from components.evaluator.executor import TASK_KEY, Executor
 class EvaluatorSpec(component_spec.ComponentSpec):
     """TFX's EvaluatorSpec, in which the task takes the place of an `EvalConfig` that only a trained model completes."""
 
-    PARAMETERS = {  # noqa: RUF012  # ComponentSpec declares it
+    PARAMETERS = {  # ComponentSpec declares it
         TASK_KEY: component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
         standard_component_specs.EXAMPLE_SPLITS_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {  # noqa: RUF012  # as above
+    INPUTS = {  # as above
         key: standard_component_specs.EvaluatorSpec.INPUTS[key]
         for key in (
             standard_component_specs.EXAMPLES_KEY,

@@ -38,7 +38,7 @@ Artifacts = dict[str, list[Artifact]]
 class Executor(tfx_executor.Executor):
     """TFX's Evaluator, given an EvalConfig that holds the models' operating points."""
 
-    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802  # TFX calls it
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Evaluates the candidate and, where it may be compared, the champion; blesses what meets every gate.
 
         Raises:

@@ -53,7 +53,10 @@ def test_a_label_absent_from_test_stops_the_run_and_from_calibration_warns() -> 
     empty = {"normal": 10, "nodule": 0, "cavity": 0}
     checks = _checks(labels=GOOD["labels"] | {"test": empty, "calibration": empty})
     assert (checks["every label in test"].passed, checks["every label in test"].blocking) == (False, True)
-    assert (checks["every label in calibration"].passed, checks["every label in calibration"].blocking) == (False, False)
+    assert (checks["every label in calibration"].passed, checks["every label in calibration"].blocking) == (
+        False,
+        False,
+    )
     assert "none is labelled nodule, cavity" in checks["every label in test"].summary
 
 
@@ -67,9 +70,7 @@ def test_an_anomaly_stops_the_run_or_warns_as_the_task_says() -> None:
     check = _checks(anomalies=anomalies)["schema of train"]
     assert (check.passed, check.blocking) == (False, True)
     assert "sex: Unexpected string values" in check.summary
-    warning = check_data(
-        demo_task(data_policy={"anomalies": "warn"}), IngestReport(**GOOD), anomalies=anomalies
-    )[-1]
+    warning = check_data(demo_task(data_policy={"anomalies": "warn"}), IngestReport(**GOOD), anomalies=anomalies)[-1]
     assert (warning.passed, warning.blocking) == (False, False)
 
 

@@ -71,7 +71,8 @@ def broken_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     import pydicom
 
     folder = tmp_path_factory.mktemp("broken")
-    rows = list(csv.DictReader(sample.open()))
+    with sample.open(newline="") as file:
+        rows = list(csv.DictReader(file))
     first = sample.parent / rows[0]["file"]
     (folder / "truncated.dcm").write_bytes(first.read_bytes()[:-5000])
     (folder / "text.dcm").write_text("not DICOM")

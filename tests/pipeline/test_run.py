@@ -15,6 +15,7 @@ import pytest
 from data_schemas.task_file import load_task
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
+from serving.child_server import child_server
 from tests.pipeline.conftest import RADFLOW, Run, radflow, write_task
 
 pytestmark = pytest.mark.pipeline
@@ -33,7 +34,8 @@ def test_a_run_ends_in_a_served_model_and_says_so_in_json(first_run: Run) -> Non
 
 def test_broken_files_are_counted_with_reasons_and_the_run_goes_on(first_run: Run) -> None:
     result = first_run.finished.json
-    rows = len(list(csv.DictReader(first_run.manifest.open())))
+    with first_run.manifest.open(newline="") as file:
+        rows = len(list(csv.DictReader(file)))
     assert (result["examples"], result["rejected"]) == (rows - 3, 3)
     report = json.loads(next(first_run.output.glob("pipeline/DicomExampleGen/ingest_report/*/ingest.json")).read_text())
     assert sorted(reject["status"] for reject in report["rejects"]) == ["corrupt", "no_pixels", "not_dicom"]
@@ -64,17 +66,10 @@ def test_no_identity_reaches_anything_that_a_run_writes(first_run: Run) -> None:
 
 def test_the_score_over_grpc_is_the_pipelines_for_every_transfer_syntax(first_run: Run, tmp_path: Path) -> None:
     expected, files = _eval_scores(first_run)
-    server = subprocess.Popen(
-        [*RADFLOW, "serve", "--model", str(first_run.served), "--port", "0"], stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        address = server.stdout.readline().rsplit(" on ", 1)[1].strip()
-        answer = radflow("predict", "--server", address, *files.values(), cwd=tmp_path)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with child_server(first_run.served, name="synthetic_chest") as address:
+        answer = radflow(
+            "predict", "--server", address, "--model-name", "synthetic_chest", *files.values(), cwd=tmp_path
+        )
     assert answer.code == 0, answer.err
     scores = [json.loads(line)["scores"] for line in answer.out.splitlines()]
     for (syntax, file), served in zip(files.items(), scores, strict=True):
@@ -160,14 +155,10 @@ def test_a_manifest_in_error_stops_before_any_work_with_every_problem(sample: Pa
 def test_a_run_killed_in_training_goes_on_from_its_cache(sample: Path, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task.yaml")
     words = ["run", "--task", str(task), "--manifest", str(sample), "--output", str(tmp_path / "output"), "--json"]
-    process = subprocess.Popen([*RADFLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "epoch 1 of" in line:
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stderr.close()
+    with subprocess.Popen([*RADFLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "epoch 1 of" in line)
+        process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "output" / "serving").exists()
     finished = radflow(*words)
     assert finished.code == 0, finished.err
