@@ -12,8 +12,8 @@ _TASK = "synthetic_chest"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.description = (
-        "Write chest-like synthetic studies as real DICOM files, with a manifest for the task synthetic_chest and a table "
-        "of where each lesion is. The same seed writes the same bytes. Nobody in them exists."
+        "Write chest-like synthetic studies as real DICOM files, with a manifest for the task synthetic_chest and a "
+        "table of where each lesion is. The same seed writes the same bytes. Nobody in them exists."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="receives manifest.csv, lesions.csv and dicom/")
     parser.add_argument("--studies", type=int, default=600, metavar="N", help="how many studies [%(default)s]")

@@ -1,7 +1,8 @@
 """Writes a sample of synthetic chest studies: real DICOM, a manifest, and where each lesion is.
 
-Everything follows from the seed. Sex, age, view, maker, exposure and encoding are drawn apart from the label, so that
-only the picture can tell it; two studies of one patient share anatomy and lesions, so that only a split by patient is fair.
+Everything follows from the seed. Sex, age, view, maker, exposure and encoding are drawn apart from the label, so
+that only the picture can tell it; two studies of one patient share anatomy and lesions, so that only a split by patient
+is fair.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydicom.uid import JPEGLSLossless
@@ -56,8 +57,9 @@ def write_sample(
 ) -> Path:
     """Writes `dicom/*.dcm`, `lesions.csv` and, last, `manifest.csv` into a folder, and returns the manifest's path.
 
-    The manifest has the columns file, label and site: the patient's id, sex, age, view and manufacturer are in the DICOM.
-    `lesions.csv` has file, kind, row, column and diameter, in pixels of the source image from the centre of its first one.
+    The manifest has the columns file, label and site: patient id, sex, age, view and manufacturer are in the DICOM.
+    `lesions.csv` has file, kind, row, column and diameter, in pixels of the source image, (0, 0) being the centre of
+    its first one.
 
     Args:
         folder: made if it is not there; must not hold a manifest yet.
@@ -100,11 +102,12 @@ def _write_studies(folder: Path, studies: int, seed: int) -> Iterator[_Study]:
 def _studies_of_patients(studies: int, seed: int) -> Iterator[_Patient]:
     """Yields the patient of each study; every fourth patient comes twice."""
     labels = np.random.default_rng([seed, _LABEL_STREAM])
-    left, number, pending = studies, 0, []
+    left, number = studies, 0
+    pending: list[str] = []
     while left:
         number += 1
-        pending = pending or list(labels.permutation(LABELS))
-        patient = _grow_patient(number, seed, str(pending.pop()))
+        pending = pending or [str(label) for label in labels.permutation(LABELS)]
+        patient = _grow_patient(number, seed, pending.pop())
         visits = min(left, 2 if number % _PATIENTS_PER_FOLLOW_UP == 0 else 1)
         yield from [patient] * visits
         left -= visits
@@ -114,7 +117,7 @@ def _grow_patient(number: int, seed: int, label: str) -> _Patient:
     rng = np.random.default_rng([seed, _PATIENT_STREAM, number])
     site = str(rng.choice(list(SITES)))
     born = datetime.date(1912, 1, 1) + datetime.timedelta(days=int(rng.integers(0, 73 * 365)))
-    sex = "F" if rng.random() < 0.5 else "M"
+    sex: Literal["F", "M"] = "F" if rng.random() < 0.5 else "M"
     subject = Subject(number=number, seed=seed, sex=sex, birth_date=born, institution=SITES[site])
     anatomy = grow_anatomy(rng, sex=sex)
     lesions = () if label == "normal" else grow_lesions("nodule" if label == "nodule" else "cavity", anatomy, rng)

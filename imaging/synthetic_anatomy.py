@@ -1,7 +1,8 @@
 """A toy chest: outlines in thorax coordinates, drawn as densities and projected onto an image.
 
-Thorax coordinates are (x, y): x is -1 at the viewer's left side of the rib cage, 0 in the middle, 1 at the right; y is 0
-at the apex of the lungs and 1 at the costophrenic angles. Densities add up as attenuation does: 0 is air, 1 white bone.
+Thorax coordinates are (x, y): x is -1 at the viewer's left side of the rib cage, 0 in the middle, 1 at the right; y is
+0 at the apex of the lungs and 1 at the costophrenic angles. Densities add up as attenuation does: 0 is air, 1 is
+white bone.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ def lung_points(anatomy: Anatomy, rng: np.random.Generator, count: int, *, margi
 
 
 def _sided(corners: Sequence[tuple[float, float]], side: int) -> Points:
-    return np.array(corners) * (side, 1)
+    return np.array(corners, np.float64) * (side, 1)
 
 
 def _mirrored(half: Points) -> Points:
@@ -262,7 +263,7 @@ def _filled(outlines: Sequence[Points], projection: Projection, *, softness: flo
     """Returns 1 inside the outlines and 0 outside; `softness` (half widths of the thorax) blurs the edge."""
     canvas = np.zeros((projection.rows, projection.columns), np.uint8)
     for outline in _fixed_point(outlines, projection):
-        cv2.fillPoly(canvas, [outline], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
+        cv2.fillPoly(canvas, [outline], (255,), cv2.LINE_AA, _SUBPIXEL_BITS)
     return _blurred(canvas, softness * projection.half_width)
 
 
@@ -271,7 +272,7 @@ def _stroked(curves: Sequence[Points], projection: Projection, *, width: float) 
     canvas = np.zeros((projection.rows, projection.columns), np.uint8)
     thickness = max(1, round(width * projection.half_width))
     lines = _fixed_point(curves, projection)
-    cv2.polylines(canvas, lines, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+    cv2.polylines(canvas, lines, False, (255,), thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
     return _blurred(canvas, 0.2 * thickness)
 
 

@@ -1,6 +1,7 @@
 """Writes a synthetic chest as DICOM: CR or DX (PS3.3, A.2 and A.26), in one of seven transfer syntaxes.
 
-Nothing here knows the label, so nothing in a header can reveal it. All that looks like a patient is invented and says so.
+Nothing here knows the label, so nothing in a header can reveal it. All that looks like a patient is invented and says
+so.
 """
 
 from __future__ import annotations
@@ -114,8 +115,9 @@ def dicom_bytes(density: NDArray[np.float32], subject: Subject, acquisition: Acq
 
 def _stored_values(density: NDArray[np.float32], acquisition: Acquisition) -> Stored:
     exposed = acquisition.black + (acquisition.white - acquisition.black) * density
-    stored = np.rint(_stored_from_unit(exposed.clip(0, 1), acquisition))
-    return stored.astype(np.int16 if acquisition.signed else np.uint16)
+    rounded = np.rint(_stored_from_unit(exposed.clip(0, 1), acquisition))
+    stored: Stored = rounded.astype(np.int16 if acquisition.signed else np.uint16)
+    return stored
 
 
 def _stored_from_unit(unit: Any, acquisition: Acquisition) -> Any:
@@ -219,7 +221,7 @@ def _decimal(number: float) -> str:
     return f"{number:.10g}"
 
 
-def _rle(stored: Stored, bits: int) -> bytes:
+def _rle(stored: Stored, _bits: int) -> bytes:
     """Returns one RLE frame (PS3.5, G): the plane of high bytes, then that of low bytes, each row packed by itself."""
     high_and_low = stored.astype(stored.dtype.newbyteorder(">")).view(np.uint8).reshape(*stored.shape, 2)
     segments = []
@@ -237,7 +239,7 @@ def _jpeg_lossless(stored: Stored, bits: int) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(unsigned, lossless=True, predictor=1, bitspersample=bits))
 
 
-def _jpeg_ls(stored: Stored, bits: int) -> bytes:
+def _jpeg_ls(stored: Stored, _bits: int) -> bytes:
     return bytes(imagecodecs.jpegls_encode(stored.view(np.uint16)))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging.synthetic_anatomy import Anatomy, Image, Projection, lung_points
 
@@ -58,7 +59,7 @@ def grow_lesions(kind: Kind, anatomy: Anatomy, rng: np.random.Generator) -> tupl
             kind=kind,
             place=(float(x), float(y)),
             size=float(rng.uniform(SMALLEST, LARGEST)),
-            contrast=float(rng.uniform(0.26, 0.40)),
+            contrast=float(rng.uniform(0.30, 0.46)),
             lobes=int(rng.integers(3, 7)),
             phase=float(rng.uniform(0, 2 * np.pi)),
         )
@@ -81,10 +82,10 @@ def draw_lesion(density: Image, lesion: Lesion, projection: Projection) -> Lesio
     return LesionOnImage(lesion.kind, row, column, 2 * radius)
 
 
-def _profile(kind: Kind, distance: np.ndarray) -> np.ndarray:
+def _profile(kind: Kind, distance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the density at a distance from the centre in radii; 1 is the lesion's edge."""
-    disc: np.ndarray = 1 / (1 + np.exp((distance - 0.88) / 0.06))
+    disc: NDArray[np.float64] = 1 / (1 + np.exp((distance - 0.88) / 0.06))
     if kind == "nodule":
         return disc
-    hole: np.ndarray = 1 / (1 + np.exp((distance - 0.55) / 0.06))
-    return disc - 1.35 * hole
+    hole: NDArray[np.float64] = 1 / (1 + np.exp((distance - 0.55) / 0.06))
+    return np.asarray(disc - 1.35 * hole)
