@@ -70,6 +70,7 @@ class FinishedRun:
         stages: what ran, and how long.
         log: the full log.
         champion: why the candidate was not compared with what is served; empty when it was.
+        data_report: DataCheck's page.
     """
 
     result: dict[str, Any]
@@ -77,6 +78,7 @@ class FinishedRun:
     stages: list[Stage]
     log: Path
     champion: str
+    data_report: Path
 
     def text(self) -> str:
         """Returns the result for people."""
@@ -184,6 +186,7 @@ def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], l
         stages=stages,
         log=log,
         champion=champion.properties.get("reason", "") if champion else "",
+        data_report=_uri(outputs, "DataCheck", "report") / "data_check.html",
     )
 
 

@@ -30,6 +30,7 @@ def run_text(finished: FinishedRun) -> str:
     parts = [
         stage_table(finished),
         f"Data: {result['examples']} images of {result['patients']} patients, {result['rejected']} rejected.",
+        f"Data report: {finished.data_report}",
         f"Test split: {overall['examples']} images of {overall['patients']} patients; {_HOW_TO_READ}",
         finding_table(overall["findings"]),
         _task_line(overall["task"]),
