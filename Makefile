@@ -58,14 +58,11 @@ lint: .venv ## check style, formatting, types and the import rules
 format: .venv ## format the code and mend what ruff can mend
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
-MODEL ?= radflow-output/serving/synthetic_chest
 BENCHMARK := $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/python
 
 .PHONY: bench
-bench: .venv ## print the speed ratios; gRPC on MODEL=OUTPUT/serving/TASK (the demo's unless given)
+bench: .venv ## print the speed ratios, each measured in one run
 	@for benchmark in $(wildcard benchmarks/bench_*.py); do $(BENCHMARK) "$$benchmark" || exit 1; done
-	@test -d '$(MODEL)' || $(MAKE) demo
-	@$(BENCHMARK) -m benchmarks.serving '$(MODEL)'
 
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies again and write requirements.txt

@@ -53,7 +53,8 @@ def border_share(image: NDArray[np.uint16]) -> float:
 
 def sharpness(image: NDArray[np.uint16]) -> float:
     """Returns the standard deviation of the 3 x 3 Laplacian, over 65535; near 0 for a blurred or empty image."""
-    return float(cv2.Laplacian(image, cv2.CV_32F).std(dtype=np.float64)) / FULL_SCALE
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(image, cv2.CV_32F))
+    return float(deviation[0, 0]) / FULL_SCALE
 
 
 def _channels(unit: NDArray[np.float64], intensity: Intensity) -> list[NDArray[np.float64]]:
@@ -62,8 +63,10 @@ def _channels(unit: NDArray[np.float64], intensity: Intensity) -> list[NDArray[n
 
 def _moments(histogram: Histogram, values: NDArray[np.float64]) -> tuple[float, float]:
     """Returns the mean and the mean square of `values[image]`."""
+    # No `@`: BLAS would start threads for these 65,536 products and wait for cores that decode other images.
+    weighted = histogram * values
     total = histogram.sum()
-    return float(histogram @ values / total), float(histogram @ values**2 / total)
+    return float(weighted.sum() / total), float((weighted * values).sum() / total)
 
 
 def _saturation(histogram: Histogram) -> float:

@@ -48,10 +48,6 @@ class TaskTuner(keras_tuner.Tuner):
         trained = train(task, *self._splits, weights=self._weights)
         return {OBJECTIVE.name: trained.eval_auc}
 
-    def load_model(self, trial: Any) -> keras.Model:
-        """Trials keep no model: the Trainer fits the winner anew, on the task's full number of epochs."""
-        raise NotImplementedError
-
     def _epochs(self, trial: Any) -> int:
         return int(trial.hyperparameters.values.get("tuner/epochs", self._task.tuning.epochs))
 

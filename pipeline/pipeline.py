@@ -8,7 +8,7 @@ from tfx.components import ExampleValidator, Trainer, Transform, Tuner
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, trainer_pb2, tuner_pb2
+from tfx.proto import pusher_pb2, trainer_pb2
 
 from components.champion.component import Champion
 from components.data_check.component import DataCheck
@@ -118,7 +118,6 @@ def _tuner(settings: PipelineSettings, *, examples: Any, transform: Transform) -
         tuner_fn=TUNER,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        tune_args=tuner_pb2.TuneArgs(num_parallel_trials=1),
         custom_config=_training_config(settings),
     )
 

@@ -32,7 +32,8 @@ from imaging.manifest import Manifest, ManifestRow, read_manifest
 from imaging.pseudonyms import Pseudonyms
 
 _SHARD_ROWS = 256
-_OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+# TFX reads gzip; PNGs are compressed already, and a second time costs as much as decoding the image did.
+_OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=0)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
