@@ -1,9 +1,8 @@
-"""Numbers that describe a canonical image: what data checks look at, and the moments that normalization needs.
-
-All but sharpness come from one histogram of the 65,536 values, which is exact and costs one pass.
-"""
+"""Numbers that describe a canonical image: what data checks look at, and the moments that normalization needs."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,14 +22,12 @@ def quality_features(image: NDArray[np.uint16], intensity: Intensity) -> dict[st
         image: canonical, (rows, columns) uint16.
         intensity: its windows are the network's channels.
     """
-    histogram = np.bincount(image.ravel(), minlength=FULL_SCALE + 1)
-    unit = np.arange(FULL_SCALE + 1) / FULL_SCALE
-    mean, mean_square = _moments(histogram, unit)
-    channels = [_moments(histogram, channel) for channel in _channels(unit, intensity)]
+    mean, deviation = _mean_and_deviation(image)
+    channels = _window_moments(image, intensity) or [(mean, deviation**2 + mean**2)]
     return {
         features.MEAN: [mean],
-        features.STANDARD_DEVIATION: [max(0.0, mean_square - mean**2) ** 0.5],
-        features.SATURATION: [_saturation(histogram)],
+        features.STANDARD_DEVIATION: [deviation],
+        features.SATURATION: [_saturation(image)],
         features.BORDER_SHARE: [border_share(image)],
         features.SHARPNESS: [sharpness(image)],
         features.CHANNEL_MEAN: [first for first, _ in channels],
@@ -53,26 +50,34 @@ def border_share(image: NDArray[np.uint16]) -> float:
 
 def sharpness(image: NDArray[np.uint16]) -> float:
     """Returns the standard deviation of the 3 x 3 Laplacian, over 65535; near 0 for a blurred or empty image."""
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(image, cv2.CV_32F))
-    return float(deviation[0, 0]) / FULL_SCALE
+    return _mean_and_deviation(cv2.Laplacian(image, cv2.CV_32F))[1]
 
 
-def _channels(unit: NDArray[np.float64], intensity: Intensity) -> list[NDArray[np.float64]]:
-    return [window_values(window) for window in intensity.windows] or [unit]
+def _mean_and_deviation(values: NDArray[Any]) -> tuple[float, float]:
+    """Returns the mean and the standard deviation, over 65535."""
+    mean, deviation = cv2.meanStdDev(values)
+    return float(mean[0, 0]) / FULL_SCALE, float(deviation[0, 0]) / FULL_SCALE
+
+
+def _window_moments(image: NDArray[np.uint16], intensity: Intensity) -> list[tuple[float, float]]:
+    """Returns the mean and the mean square of what each CT window shows, from one histogram of the 65,536 values."""
+    if not intensity.windows:
+        return []
+    histogram = np.bincount(image.ravel(), minlength=FULL_SCALE + 1)
+    return [_moments(histogram, window_values(window)) for window in intensity.windows]
 
 
 def _moments(histogram: Histogram, values: NDArray[np.float64]) -> tuple[float, float]:
-    """Returns the mean and the mean square of `values[image]`."""
     # No `@`: BLAS would start threads for these 65,536 products and wait for cores that decode other images.
     weighted = histogram * values
     total = histogram.sum()
     return float(weighted.sum() / total), float((weighted * values).sum() / total)
 
 
-def _saturation(histogram: Histogram) -> float:
-    occupied = np.flatnonzero(histogram)
-    ends = {int(occupied[0]), int(occupied[-1])}
-    return float(sum(histogram[end] for end in ends) / histogram.sum())
+def _saturation(image: NDArray[np.uint16]) -> float:
+    lowest, highest, _, _ = cv2.minMaxLoc(image)
+    ends = sum(np.count_nonzero(image == end) for end in {lowest, highest})
+    return ends / image.size
 
 
 def _run_at_edges(constant: NDArray[np.bool_]) -> int:
