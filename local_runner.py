@@ -6,9 +6,14 @@ RADFLOW_WEIGHTS); without them it makes the sample and runs the demo's task on i
 
 from __future__ import annotations
 
+import fcntl
 import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from data_schemas.errors import ConfigurationError
 from data_schemas.schema import write_schema
 from data_schemas.served_folder import served_state
 from data_schemas.task_file import load_task
@@ -19,13 +24,23 @@ from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
 from pipeline.code_digest import code_digest
 from pipeline.settings import PipelineSettings, pseudonym_key, served_folder
 
-_CODE = {
-    "imaging": ("imaging", "data_schemas", "components.dicom_example_gen"),
-    "models": ("models", "data_schemas"),
-    "components": ("components.data_check", "data_schemas", "reports"),
-    "evaluation": ("evaluation", "components.evaluator", "data_schemas"),
-    "serving": ("serving", "components.serving_canary", "data_schemas"),
+_TENSORFLOW = ("tensorflow", "keras", "tensorflow-transform")
+_CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "ingest": (
+        ("data_schemas", "imaging", "components.dicom_example_gen"),
+        ("imagecodecs", "numpy", "opencv-python-headless", "pydicom"),
+    ),
+    "data_check": (("data_schemas", "reports", "components.data_check"), ()),
+    "transform": (("data_schemas", "models"), _TENSORFLOW),
+    "training": (("data_schemas", "evaluation", "models"), (*_TENSORFLOW, "keras-tuner", "scikit-learn")),
+    "champion": (("data_schemas", "components.champion"), ()),
+    "evaluator": (
+        ("data_schemas", "evaluation", "components.evaluator"),
+        ("numpy", "scikit-learn", "scipy", "tensorflow-model-analysis"),
+    ),
+    "canary": (("data_schemas", "serving", "components.serving_canary"), ("grpcio", "tensorflow")),
 }
+"""By step: our packages, and the libraries, that decide what it makes."""
 DEMO_TASK = "synthetic_chest"
 
 
@@ -48,7 +63,7 @@ def prepare(
     rows = read_manifest(manifest, task)
     backbone_row(task.model, channels=task.channels)
     found = find_weights(task.model, folder=weights)
-    output = output.absolute()
+    output = _made(output)
     return PipelineSettings(
         task=task,
         manifest=manifest.absolute(),
@@ -59,9 +74,36 @@ def prepare(
         weights_digest=weights_digest(found),
         pseudonym_key_id=Pseudonyms.load_or_create(pseudonym_key(output)).key_id,
         served_state=served_state(served_folder(output, task)),
-        code_digests={name: code_digest(packages) for name, packages in _CODE.items()},
+        code_digests={name: code_digest(ours, distributions=theirs) for name, (ours, theirs) in _CODE.items()},
+        run_nonce=uuid.uuid4().hex,
         beam_args=beam_args,
     )
+
+
+@contextmanager
+def only_run(output: Path) -> Iterator[None]:
+    """Holds the output folder's lock for the block, which the system gives back however the process ends.
+
+    Raises:
+        ConfigurationError: another run is at work there.
+    """
+    with (_made(output) / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"another run is at work in {output}: wait for it, or give another --output"
+            ) from error
+        yield
+
+
+def _made(output: Path) -> Path:
+    """Returns the absolute path of the output folder, made if absent."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"--output {output} cannot be made or used: {error.strerror}") from error
+    return output.absolute()
 
 
 def run(settings: PipelineSettings, *, run_id: str) -> None:
@@ -82,17 +124,21 @@ def run(settings: PipelineSettings, *, run_id: str) -> None:
     LocalDagRunner().run_with_ir(compiled)
 
 
-def settings_from_environment() -> PipelineSettings:
-    """Returns the settings that the environment names, or the demo's on a sample made now."""
-    output = Path(os.environ.get("RADFLOW_OUTPUT", "radflow-output/tfx")).absolute()
+def settings_from_environment(output: Path) -> PipelineSettings:
+    """Returns the settings that the environment names, or the demo's on a sample made now.
+
+    Args:
+        output: the folder that receives everything.
+    """
     task, manifest = os.environ.get("RADFLOW_TASK", DEMO_TASK), os.environ.get("RADFLOW_MANIFEST")
     weights = os.environ.get(WEIGHTS_VARIABLE)
     if manifest is None:
-        manifest = str(_sample(output / "sample"))
+        manifest = str(sample(output / "sample"))
     return prepare(task, Path(manifest), output=output, weights=Path(weights) if weights else None)
 
 
-def _sample(folder: Path) -> Path:
+def sample(folder: Path) -> Path:
+    """Returns the manifest of the sample in a folder, which is made unless it is there."""
     from imaging.synthetic import write_sample
 
     manifest = folder / "manifest.csv"
@@ -105,7 +151,9 @@ def main() -> None:
 
     from pipeline.pipeline import create_pipeline
 
-    LocalDagRunner().run(create_pipeline(settings_from_environment()))
+    output = Path(os.environ.get("RADFLOW_OUTPUT", "radflow-output/tfx"))
+    with only_run(output):
+        LocalDagRunner().run(create_pipeline(settings_from_environment(output)))
 
 
 if __name__ == "__main__":

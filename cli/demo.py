@@ -14,8 +14,6 @@ from data_schemas.errors import RadflowError
 if TYPE_CHECKING:
     from cli.run import FinishedRun
 
-TASK = "synthetic_chest"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
@@ -27,26 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the demo."""
+    import local_runner
     from cli.run import run_pipeline
 
-    manifest = _sample(arguments.output / "sample")
-    finished = run_pipeline(TASK, manifest, output=arguments.output, weights=None)
+    print(f"Making a sample of synthetic studies in {arguments.output / 'sample'}, unless it is there ...", flush=True)
+    manifest = local_runner.sample(arguments.output / "sample")
+    finished = run_pipeline(local_runner.DEMO_TASK, manifest, output=arguments.output, weights=None)
     print(f"\n{finished.text()}\n")
     finished.raise_if_refused()
     _ask(finished, manifest)
     _say_next(finished, manifest, arguments.output)
     return 0
-
-
-def _sample(folder: Path) -> Path:
-    from imaging.synthetic import write_sample
-
-    manifest = folder / "manifest.csv"
-    if manifest.is_file():
-        print(f"Sample: {manifest} (made earlier)", flush=True)
-        return manifest
-    print(f"Making a sample of synthetic studies in {folder} ...", flush=True)
-    return write_sample(folder)
 
 
 def _ask(finished: FinishedRun, manifest: Path) -> None:
@@ -55,11 +44,11 @@ def _ask(finished: FinishedRun, manifest: Path) -> None:
 
     file, label = _test_image(manifest)
     served = Path(finished.result["pushed"]).parent
-    with child_server(served, name=TASK) as address:
+    with child_server(served, name=served.name) as address:
         print(f"Model server started on {address}, as `radflow serve --model {served}` would.")
-        print(f"Asking it over gRPC: radflow predict --server {address} --model-name {TASK} {file}")
+        print(f"Asking it over gRPC: radflow predict --server {address} --model-name {served.name} {file}")
         answer = subprocess.run(
-            [sys.executable, "-m", "cli.main", "predict", "--server", address, "--model-name", TASK, str(file)],
+            [sys.executable, "-m", "cli.main", "predict", "--server", address, "--model-name", served.name, str(file)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     if answer.returncode:
@@ -70,12 +59,13 @@ def _ask(finished: FinishedRun, manifest: Path) -> None:
 
 def _test_image(manifest: Path) -> tuple[Path, str]:
     """Returns a file with a finding, and its label: the first nodule of a patient whom the model was not fitted to."""
+    import local_runner
     from data_schemas.task_file import load_task
     from imaging.manifest import read_manifest
     from imaging.patients import assign_split, patient_key
     from imaging.source import read_source
 
-    task = load_task(TASK)
+    task = load_task(local_runner.DEMO_TASK)
     for row in read_manifest(manifest, task).rows:
         header: Any = read_source(row.file.read_bytes()).header
         key = patient_key(

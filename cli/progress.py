@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from dataclasses import dataclass
 from typing import TextIO
@@ -48,6 +49,9 @@ class Progress(logging.Handler):
         """Stops listening."""
         logging.getLogger("absl").removeHandler(self)
         logging.getLogger("radflow.progress").removeHandler(self)
+        if self._tty:
+            self._out.write("\r\x1b[K")  # an unfinished line must not run into what comes next
+            self._out.flush()
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""
@@ -81,7 +85,7 @@ class Progress(logging.Handler):
         if keep:
             self._line(text)
         elif self._tty:
-            self._out.write(f"\r\x1b[K{text[:100]}")
+            self._out.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
             self._out.flush()
 
     def _line(self, text: str) -> None:

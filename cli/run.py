@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_schemas.errors import CanaryRefused, ConfigurationError, GateRefused, RadflowError
+from data_schemas.errors import CanaryRefused, ConfigurationError, DataRefused, GateRefused, RadflowError
 
 if TYPE_CHECKING:
     from cli.progress import Stage
     from pipeline.settings import PipelineSettings
+
+_STAGES = 11
+"""Components of the pipeline without the Tuner."""
+_REFUSED_DATA: dict[str, Any] = {
+    **dict.fromkeys(("examples", "patients", "rejected", "pushed", "metrics")),
+    "blessed": False,
+    "gates": [],
+}
+"""What `--json` prints when DataCheck stopped the run; its report has the counts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs and reports."""
-    finished = run_pipeline(
-        arguments.task, arguments.manifest, output=arguments.output, weights=weights_folder(arguments.weights)
-    )
+    try:
+        finished = run_pipeline(
+            arguments.task, arguments.manifest, output=arguments.output, weights=weights_folder(arguments.weights)
+        )
+    except DataRefused as refusal:
+        if arguments.json:
+            print(json.dumps(_REFUSED_DATA | {"reason": str(refusal)}))
+        raise
     if arguments.json:
         print(json.dumps(finished.result))
     else:
@@ -108,14 +119,20 @@ def run_pipeline(task: str, manifest: Path, *, output: Path, weights: Path | Non
         RadflowError: the configuration, the data or a step failed; refusals by gate or canary are in the result.
     """
     import local_runner
+
+    run_id = time.strftime("%Y-%m-%dT%H-%M-%S")
+    with local_runner.only_run(output):
+        settings = local_runner.prepare(task, manifest, output=output, weights=weights)
+        return _run_logged(settings, run_id)
+
+
+def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
     from cli.progress import Progress
     from cli.run_log import log_everything, logged_to
 
-    run_id = time.strftime("%Y-%m-%dT%H-%M-%S")
-    settings = local_runner.prepare(task, manifest, output=output, weights=weights)
     log = settings.output / "logs" / f"{run_id}.log"
-    with _only_run(settings.output), logged_to(log) as terminal:
-        progress = Progress(terminal, stages=11 + settings.task.tuning.enabled)
+    with logged_to(log) as terminal:
+        progress = Progress(terminal, stages=_STAGES + settings.task.tuning.enabled)
         progress.say(f"{settings.task.title}: the full log is {log}")
         progress.say("loading TensorFlow and TFX ...")
         try:
@@ -144,19 +161,6 @@ def _traceback(error: Exception) -> str:
     import traceback
 
     return "".join(traceback.format_exception(error))
-
-
-@contextmanager
-def _only_run(output: Path) -> Iterator[None]:
-    """Holds the output folder's lock, which the system gives back however the process ends."""
-    with (output / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigurationError(
-                f"another run is at work in {output}: wait for it, or give another --output"
-            ) from error
-        yield
 
 
 def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], log: Path) -> FinishedRun:

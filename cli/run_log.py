@@ -17,7 +17,9 @@ def logged_to(path: Path) -> Iterator[TextIO]:
 
     File descriptors are moved, not `sys.stdout`, because TensorFlow writes past Python.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # A library's error may name a file, and a file's name a patient: the log is its owner's alone.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)

@@ -9,6 +9,7 @@
     ├── GateRefused               3  the model missed a gate; what was served before stays
     ├── DataRefused               4  DataCheck stopped the run; its report says why
     ├── CanaryRefused             5  the exported model does not serve what the Trainer computed
+    ├── TrainingDiverged          1  the loss or the scores are no numbers any more; says what to lower
     ├── ModelServerError          1  the model server is away, or answered with an error
     └── ImageRejected             -  one record; it is counted and reported, and never ends a run
         ├── NotDicom                 status not_dicom
@@ -83,6 +84,10 @@ class CanaryRefused(RadflowError):
     """The exported model, served, does not give what the Trainer computed."""
 
     exit_code = 5
+
+
+class TrainingDiverged(RadflowError):
+    """The network's scores are no numbers any more."""
 
 
 class ModelServerError(RadflowError):

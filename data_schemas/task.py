@@ -31,11 +31,28 @@ METRICS = (
 )
 """Metrics that gates may name. All but `accuracy` and `balanced_accuracy` of a whole task belong to one finding."""
 
+MANIFEST_COLUMNS = (
+    "file",
+    "patient_id",
+    "study_id",
+    "label",
+    "sex",
+    "age",
+    "site",
+    "modality",
+    "view",
+    "manufacturer",
+    "split",
+    "consent",
+)
+"""Manifest columns that have a meaning of their own, so that no finding's column may be called so."""
+
 _TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_LARGEST_SEED = 2**32 - 1  # numpy's
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Window(_Strict):
@@ -103,6 +120,12 @@ class Labels(_Strict):
             raise ValueError(f"no_finding {self.no_finding!r} is not one of names: {', '.join(self.names)}")
         if self.type == "multi_label" and self.no_finding is not None:
             raise ValueError("a multi-label task has no no_finding label: all findings absent says it; remove the line")
+        taken = [name for name in self.names if name in MANIFEST_COLUMNS]
+        if self.type == "multi_label" and taken:
+            raise ValueError(
+                f"each finding has a manifest column of its name, and {', '.join(taken)} mean something else there; "
+                "rename the finding here and in the manifest"
+            )
         return self
 
     @property
@@ -241,7 +264,7 @@ class Training(_Strict):
     class_weights: bool = True
     monitor: Literal["auc", "loss"] = "auc"
     patience: Annotated[int, Field(ge=1)] = 5
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0, le=_LARGEST_SEED)] = 1
     augmentation: Augmentation = Augmentation()
 
     @model_validator(mode="after")
@@ -274,7 +297,31 @@ class Tuning(_Strict):
     epochs: Annotated[int, Field(ge=1)] = 3
     learning_rate: Range | None = None
     dropout: Range | None = None
-    hidden: tuple[tuple[int, ...], ...] = ()
+    hidden: tuple[tuple[Annotated[int, Field(gt=0)], ...], ...] = ()
+
+    @field_validator("learning_rate")
+    @classmethod
+    def _rates_are_positive(cls, bounds: Range | None) -> Range | None:
+        if bounds is not None and bounds.min <= 0:
+            raise ValueError(f"min is {bounds.min:g}; a learning rate lies above 0, e.g. {{min: 1.0e-5, max: 1.0e-2}}")
+        return bounds
+
+    @field_validator("dropout")
+    @classmethod
+    def _dropout_is_a_share(cls, bounds: Range | None) -> Range | None:
+        if bounds is not None and not 0 <= bounds.min < bounds.max < 1:
+            raise ValueError(
+                f"{bounds.min:g}..{bounds.max:g}; dropout lies at or above 0 and below 1, e.g. {{min: 0, max: 0.5}}"
+            )
+        return bounds
+
+    @model_validator(mode="after")
+    def _something_is_tuned(self) -> Tuning:
+        if self.enabled and self.learning_rate is None and self.dropout is None and not self.hidden:
+            raise ValueError(
+                "enabled, with nothing to search: give learning_rate, dropout or hidden, or write enabled: false"
+            )
+        return self
 
 
 class Task(_Strict):
@@ -316,6 +363,35 @@ class Task(_Strict):
             )
         return name
 
+    @field_validator("modalities", "views")
+    @classmethod
+    def _codes_are_upper_case(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        lower = [code for code in codes if code != code.upper()]
+        if lower:
+            wanted = ", ".join(code.upper() for code in lower)
+            raise ValueError(f"{', '.join(lower)} would match no image, DICOM writes upper case: write {wanted}")
+        return codes
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_built(cls, unit: str) -> str:
+        if unit == "study":
+            raise ValueError("aggregation by study does not exist yet; use unit: image")
+        return unit
+
+    @field_validator("slices")
+    @classmethod
+    def _slices_differ(cls, slices: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        groups = [frozenset(names) for names in slices]
+        if frozenset() in groups:
+            raise ValueError("an entry is empty; name one feature or more, e.g. [sex], or remove it")
+        for names, group in zip(slices, groups, strict=True):
+            if len(group) < len(names):
+                raise ValueError(f"[{', '.join(names)}] names a feature more than once; name each once")
+            if groups.count(group) > 1:
+                raise ValueError(f"[{', '.join(names)}] stands more than once, in whatever order; keep one")
+        return slices
+
     @field_validator("age_groups")
     @classmethod
     def _age_groups_rise(cls, bounds: tuple[int, ...]) -> tuple[int, ...]:
@@ -332,6 +408,11 @@ class Task(_Strict):
         if self.image.normalization == "standardized" and self.model.weights != "none":
             problems.append(
                 "image.normalization: standardized clashes with pretrained weights, which bring their own scaling"
+            )
+        if self.image.normalization == "standardized" and self.training.augmentation != Augmentation():
+            problems.append(
+                "image.normalization: standardized clashes with training.augmentation: "
+                "augmentation works on 0..1 images; switch it off or use normalization: unit"
             )
         if self.model.weights == "none" and not self.training.epochs:
             problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")

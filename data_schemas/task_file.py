@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from data_schemas.errors import TaskError
-from data_schemas.task import Gate, Model, Task
+from data_schemas.task import Gate, Image, Model, Task
 
 _TASKS = importlib.resources.files("data_schemas") / "tasks"
 
@@ -46,9 +46,13 @@ def load_task(name_or_path: str) -> Task:
     if not name_or_path.endswith((".yaml", ".yml")) and name_or_path in shipped_tasks():
         return parse_task(shipped_task_text(name_or_path), f"task {name_or_path}")
     path = Path(name_or_path)
-    if not path.is_file():
+    try:
+        data = path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise TaskError(f"task file {path.name}", [f"it cannot be read ({error.strerror})"]) from error
+    if data is None:
         raise TaskError(name_or_path, [f"no such task or file; shipped tasks: {', '.join(shipped_tasks())}"])
-    return parse_task(path.read_text(encoding="utf-8"), f"task file {path.name}")
+    return parse_task(_decoded(data, f"task file {path.name}"), f"task file {path.name}")
 
 
 def parse_task(text: str, what: str = "task") -> Task:
@@ -61,12 +65,7 @@ def parse_task(text: str, what: str = "task") -> Task:
     Raises:
         TaskError: every problem, each with its line and what would mend it.
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise TaskError(what, [f"line {line}: this is not YAML: {error.problem}"]) from error
+    node, value = _yaml(text, what)
     if not isinstance(node, yaml.MappingNode):
         raise TaskError(
             what, ["line 1: a task is a mapping of keys to values; see `radflow tasks --show synthetic_chest`"]
@@ -89,12 +88,17 @@ def task_to_json(task: Task) -> str:
 def records_json(task: Task) -> str:
     """Returns the task as `task_to_json` does, with everything replaced that decides nothing about its records.
 
-    Steps that make or transform records are given this text, so that another learning rate, gate or wording does not
-    read and decode every image again.
+    DicomExampleGen is given this text, so that another input size, learning rate, gate or wording does not read and
+    decode every image again.
     """
-    neutral = {
-        name: Task.model_fields[name].default for name in ("data_policy", "limitations", "training", "tuning", "unit")
-    }
+    image = Image(max_side=task.image.max_side, frame=task.image.frame)
+    return transform_json(task.model_copy(update={"image": image}))
+
+
+def transform_json(task: Task) -> str:
+    """Returns the task as `task_to_json` does, with all replaced that decides nothing about its graph."""
+    defaults = ("data_policy", "limitations", "training", "tuning", "unit")
+    neutral = {name: Task.model_fields[name].default for name in defaults}
     texts = dict.fromkeys(("title", "intended_use", "population", "reference_standard"), "-")
     gate = Gate(name="-", metric="accuracy", finding=task.labels.findings[0], min=0.0)
     model = Model(backbone="-", weights="none")
@@ -104,6 +108,32 @@ def records_json(task: Task) -> str:
 def task_from_json(text: str) -> Task:
     """Returns the task that `task_to_json` wrote."""
     return Task.model_validate_json(text)
+
+
+def _decoded(data: bytes, what: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TaskError(what, [f"line {line}: this is not UTF-8 text; save the file as UTF-8"]) from error
+
+
+def _yaml(text: str, what: str) -> tuple[yaml.Node | None, Any]:
+    """Returns the document's nodes, which know their lines, and its value."""
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = f"line {line}: this is not YAML: {error.problem}"
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"line {line}: this is not YAML: the character #x{ord(text[error.position]):04x}; remove it"
+    except RecursionError:
+        problem = "this is nested too deeply; a task has four levels at most"
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
+        # What PyYAML's constructors let through, e.g. the date 2024-13-45, or a word after !!int.
+        problem = f"a value is not what its form or tag promises ({error}); quote it if it is text"
+    raise TaskError(what, [problem])
 
 
 def _problem(root: yaml.Node, details: Any) -> str:
@@ -165,14 +195,25 @@ def _child(node: yaml.Node, part: Any) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def _repeated_keys(node: yaml.Node) -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield key.value, key.start_mark.line + 1
-            seen.add(key.value)
-            yield from _repeated_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _repeated_keys(value)
+def _repeated_keys(root: yaml.Node) -> Iterator[tuple[str, int]]:
+    # Each node once: through aliases a node can stand in many places, and even in itself.
+    todo, met = [root], {id(root)}
+    while todo:
+        node = todo.pop()
+        children = []
+        if isinstance(node, yaml.MappingNode):
+            yield from _repeated_in(node)
+            children = [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        fresh = [child for child in children if id(child) not in met]
+        met.update(map(id, fresh))
+        todo += reversed(fresh)
+
+
+def _repeated_in(node: yaml.MappingNode) -> Iterator[tuple[str, int]]:
+    seen = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            yield key.value, key.start_mark.line + 1
+        seen.add(key.value)

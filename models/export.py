@@ -65,7 +65,7 @@ class _Served(tf.Module):
         self._description = description.model_dump_json()
         self._raw_spec = transform.raw_feature_spec()
         self.transform_layer = transform.transform_features_layer()
-        self.variables_of_network = [variable.value for variable in network.model.variables]
+        self.variables_of_network = [variable.value for variable in network.model.weights]
 
     def score(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.calibrate(self._network.model(self._images(inputs), training=False))
@@ -95,6 +95,9 @@ class _Served(tf.Module):
         return {features.TRANSFORMED_LABEL: transformed[features.TRANSFORMED_LABEL]}
 
     def _images(self, inputs: tf.Tensor) -> tf.Tensor:
+        # Some layers fail on no image at all, each in its own words; a client is told in plain ones.
+        with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(inputs)[0], "Input is empty.")]):
+            inputs = tf.identity(inputs)
         spec: dict[str, Any] = {features.IMAGE: self._raw_spec[features.IMAGE]}
         return self.transform_layer(tf.io.parse_example(inputs, spec))[features.TRANSFORMED_IMAGE]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from data_schemas.errors import WeightsError
 from data_schemas.task import Task
 from models.backbones import Backbone, backbone_row, load_builder
 
@@ -58,7 +59,7 @@ def build_network(task: Task, *, weights: Path | None) -> Network:
     image = keras.Input((*task.image.size, task.channels), name="image")
     backbone = _build_backbone(row, task, channels=row.channels or task.channels)
     if weights is not None:
-        backbone.load_weights(str(weights))
+        _load_weights(backbone, weights, name=task.model.backbone)
     features = keras.Model(image, backbone(_scale(_match_channels(image, row.channels), row.scaling)), name="features")
     head = _build_head(features.output.shape[1:], task)
     model = keras.Model(image, head(features(image)), name=task.name)
@@ -75,6 +76,16 @@ def _build_backbone(row: Backbone, task: Task, *, channels: int) -> keras.Model:
         arguments["alpha"] = task.model.alpha
     backbone: keras.Model = load_builder(row)(**arguments)
     return backbone
+
+
+def _load_weights(backbone: keras.Model, weights: Path, *, name: str) -> None:
+    try:
+        backbone.load_weights(str(weights))
+    except (ValueError, OSError) as error:
+        raise WeightsError(
+            f"the weights {weights.name} do not fit the backbone {name}: name the file made for it (without top, of "
+            "the same alpha), or write `imagenet` or `none`"
+        ) from error
 
 
 def _build_head(shape: tuple[int, ...], task: Task) -> keras.Model:

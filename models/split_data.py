@@ -94,10 +94,13 @@ def _allocate(shape: tuple[int, ...], path: Path) -> np.ndarray:
 
 
 def _available_bytes() -> float:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return float(line.split()[1]) * 1024
-    return float("inf")
+    """Returns the RAM that is left to this process: the machine's, or the container's where that is less."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    machine = next(float(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if not limit.is_file() or not used.is_file() or not limit.read_text().strip().isdecimal():
+        return machine
+    return min(machine, float(limit.read_text()) - float(used.read_text()))
 
 
 def training_batches(split: SplitData, *, batch_size: int, seed: int, augment: Any) -> tf.data.Dataset:

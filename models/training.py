@@ -15,6 +15,7 @@ import numpy as np
 import scipy.special
 from sklearn.metrics import roc_auc_score
 
+from data_schemas.errors import TrainingDiverged
 from data_schemas.task import Task
 from models.augmentation import make_augment
 from models.losses import Loss, class_weights, make_loss
@@ -58,6 +59,7 @@ def train(task: Task, train_split: SplitData, eval_split: SplitData, *, weights:
         network.set_backbone_trainable(False)
         rate: Any = training.frozen_learning_rate
         _fit(network, train_split, task=task, loss=loss, watch=watch.phase("head", training.frozen_epochs), rate=rate)
+        network.model.set_weights(watch.best_weights)
     if training.epochs:
         network.set_backbone_trainable(True)
         rate = _schedule(task, steps=training.epochs * math.ceil(len(train_split) / training.batch_size))
@@ -165,6 +167,11 @@ class _EvalWatch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logits = predict_logits(self._network.model, self._split.images)
+        if not np.isfinite(logits).all():
+            raise TrainingDiverged(
+                f"training diverged in epoch {epoch + 1} of the phase {self._phase!r}: lower training.learning_rate "
+                f"(it is {self._task.training.learning_rate:g}) or training.frozen_learning_rate in the task"
+            )
         auc = macro_auc(self._split.labels, logits, task=self._task)
         loss = float(np.mean(keras.ops.convert_to_numpy(self._loss(self._split.labels, logits))))
         row = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,14 @@ import tensorflow_transform as tft
 import yaml
 
 from data_schemas.description import ModelDescription
+from data_schemas.model_files import (
+    ASSETS,
+    DESCRIPTION_FILE,
+    EVAL_SCORES_FILE,
+    HISTORY_FILE,
+    TASK_FILE,
+    TRAINING_PATIENTS_FILE,
+)
 from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
 from evaluation.operating_points import youden
@@ -19,14 +28,6 @@ from models.export import export_model
 from models.split_data import PROGRESS, SplitData, load_split
 from models.training import Trained, to_scores, train
 from models.tuning_space import apply_hyperparameters
-
-EVAL_SCORES_FILE = "eval_scores.json"
-"""In the `model_run` artifact: `example_ids` and their `scores`, as the Trainer computed them in process."""
-HISTORY_FILE = "history.json"
-"""In the `model_run` artifact: one object an epoch."""
-ASSETS = "assets.extra"
-TRAINING_PATIENTS_FILE = "training_patients.json"
-"""In the model's `assets.extra`: pseudonyms of every patient that anything was fitted or chosen on."""
 
 
 def run_training(fn_args: Any) -> None:
@@ -41,13 +42,15 @@ def run_training(fn_args: Any) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     run_folder, model_folder = Path(fn_args.model_run_dir), Path(fn_args.serving_model_dir)
     run_folder.mkdir(parents=True, exist_ok=True)
-    splits = [
-        load_split(patterns, transform=transform, task=task, scratch=run_folder / "cache", name=name)
-        for name, patterns in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
-    ]
-    PROGRESS.info("%d images to train on, %d to stop on", len(splits[0]), len(splits[1]))
     weights = fn_args.custom_config.get("weights")
-    trained = train(task, splits[0], splits[1], weights=Path(weights) if weights else None)
+    # Decoded images may be too many for the RAM; on disk they stay no longer than they are needed.
+    with tempfile.TemporaryDirectory(dir=run_folder) as scratch:
+        splits = [
+            load_split(patterns, transform=transform, task=task, scratch=Path(scratch), name=name)
+            for name, patterns in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
+        ]
+        PROGRESS.info("%d images to train on, %d to stop on", len(splits[0]), len(splits[1]))
+        trained = train(task, splits[0], splits[1], weights=Path(weights) if weights else None)
     description = _describe(task, trained, splits[1])
     export_model(trained.network, transform, description=description, folder=model_folder)
     _write_assets(model_folder / ASSETS, description, splits, key_id=fn_args.custom_config["pseudonym_key_id"])
@@ -73,8 +76,8 @@ def _describe(task: Task, trained: Trained, eval_split: SplitData) -> ModelDescr
 
 def _write_assets(folder: Path, description: ModelDescription, splits: list[SplitData], *, key_id: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "description.json").write_text(description.model_dump_json(indent=2))
-    (folder / "task.yaml").write_text(yaml.safe_dump(description.task.model_dump(mode="json"), sort_keys=False))
+    (folder / DESCRIPTION_FILE).write_text(description.model_dump_json(indent=2))
+    (folder / TASK_FILE).write_text(yaml.safe_dump(description.task.model_dump(mode="json"), sort_keys=False))
     patients = sorted({patient for split in splits for patient in split.patients})
     (folder / TRAINING_PATIENTS_FILE).write_text(json.dumps({"pseudonym_key_id": key_id, "patients": patients}))
 

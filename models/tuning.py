@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import keras_tuner
 
+from data_schemas.errors import TrainingDiverged
 from data_schemas.task import Task
 from models.split_data import PROGRESS, SplitData
 from models.training import train
@@ -45,7 +46,11 @@ class TaskTuner(keras_tuner.Tuner):
         task = apply_hyperparameters(self._task.model_copy(update={"training": training}), values)
         PROGRESS.info("trial %s of at most %d: %s", trial.trial_id, self._task.tuning.max_trials, values)
         keras.utils.clear_session()
-        trained = train(task, *self._splits, weights=self._weights)
+        try:
+            trained = train(task, *self._splits, weights=self._weights)
+        except TrainingDiverged:
+            PROGRESS.info("trial %s diverged", trial.trial_id)
+            return {OBJECTIVE.name: 0.0}
         return {OBJECTIVE.name: trained.eval_auc}
 
     def _epochs(self, trial: Any) -> int:

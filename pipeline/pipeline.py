@@ -18,7 +18,7 @@ from components.pusher.component import Pusher
 from components.serving_canary.component import ServingCanary
 from components.statistics_gen.component import statistics_gen
 from data_schemas.schema import tabular_features
-from data_schemas.task_file import records_json, task_to_json
+from data_schemas.task_file import records_json, task_to_json, transform_json
 from pipeline.settings import PipelineSettings
 
 PREPROCESSING = "models.preprocessing.preprocessing_fn"
@@ -49,7 +49,8 @@ def _components(settings: PipelineSettings) -> list[Any]:
         task=records,
         pseudonym_key=settings.pseudonym_key,
         fingerprint=settings.fingerprint,
-        code_digest=digests["imaging"],
+        pseudonym_key_id=settings.pseudonym_key_id,
+        code_digest=digests["ingest"],
     )
     examples, ingest_report = example_gen.outputs["examples"], example_gen.outputs["ingest_report"]
     statistics = statistics_gen(examples, features=tabular_features(settings.task))
@@ -61,13 +62,13 @@ def _components(settings: PipelineSettings) -> list[Any]:
         ingest_report=ingest_report,
         task=task,
         report_folder=settings.reports,
-        code_digest=digests["components"],
+        code_digest=digests["data_check"],
     )
     transform = Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn=PREPROCESSING,
-        custom_config={"task": records, "code_digest": digests["models"]},
+        custom_config={"task": transform_json(settings.task), "code_digest": digests["transform"]},
         materialize=False,
         disable_statistics=True,
     )
@@ -84,6 +85,8 @@ def _components(settings: PipelineSettings) -> list[Any]:
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(settings.served_folder))
         ),
+        # What is served may have been removed or rolled back since: pushing is never answered from the cache.
+        custom_config={"run_nonce": settings.run_nonce},
     )
     front = [example_gen, statistics, schema_gen, validator, data_check, transform]
     return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher]
@@ -93,20 +96,23 @@ def _judges(settings: PipelineSettings, *, examples: Any, ingest_report: Any, tr
     """Returns what stands between the Trainer and the Pusher: Champion, Evaluator, ServingCanary."""
     digests = settings.code_digests
     champion = Champion(
-        ingest_report=ingest_report, served_folder=settings.served_folder, served_state=settings.served_state
+        ingest_report=ingest_report,
+        served_folder=settings.served_folder,
+        served_state=settings.served_state,
+        code_digest=digests["champion"],
     )
     evaluator = Evaluator(
         examples=examples,
         model=trainer.outputs["model"],
         champion=champion.outputs["champion"],
         task=task_to_json(settings.task),
-        code_digest=digests["evaluation"],
+        code_digest=digests["evaluator"],
     )
     canary = ServingCanary(
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
         examples=examples,
-        code_digest=digests["serving"],
+        code_digest=digests["canary"],
     )
     return [champion, evaluator, canary]
 
@@ -140,5 +146,5 @@ def _training_config(settings: PipelineSettings) -> dict[str, Any]:
         "weights": settings.weights,
         "weights_digest": settings.weights_digest,
         "pseudonym_key_id": settings.pseudonym_key_id,
-        "code_digest": settings.code_digests["models"],
+        "code_digest": settings.code_digests["training"],
     }

@@ -21,7 +21,8 @@ class PipelineSettings:
         weights: path of the pretrained weights, or empty; `weights_digest` is their SHA-256.
         pseudonym_key_id: which key pseudonyms are made with.
         served_state: what is served when the run starts.
-        code_digests: by package, a digest of its sources, so that changed code is not answered from the cache.
+        code_digests: by step, a digest of the code it runs, so that changed code is not answered from the cache.
+        run_nonce: a text that no other run has; a step that is given it never comes from the cache.
         beam_args: arguments for every Beam step.
     """
 
@@ -35,6 +36,7 @@ class PipelineSettings:
     pseudonym_key_id: str
     served_state: str
     code_digests: dict[str, str]
+    run_nonce: str
     beam_args: tuple[str, ...] = ()
 
     @property

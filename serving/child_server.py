@@ -16,7 +16,12 @@ _STOP_TIMEOUT_S = 30.0
 
 @contextmanager
 def child_server(
-    folder: Path, *, name: str, options: Sequence[str] = (), start_timeout_s: float = 120.0
+    folder: Path,
+    *,
+    name: str,
+    options: Sequence[str] = (),
+    start_timeout_s: float = 120.0,
+    stderr: int | None = subprocess.DEVNULL,
 ) -> Iterator[str]:
     """Serves a model on a free port of this machine; gives its address `HOST:PORT`, once it answers.
 
@@ -25,6 +30,7 @@ def child_server(
         name: what the model is called.
         options: further options of `python -m serving.server`.
         start_timeout_s: seconds to wait for the server.
+        stderr: where its log goes, as `subprocess` spells it; None is where this process's own goes.
 
     Raises:
         ModelServerError: it ended, or took too long, before it was ready.
@@ -37,9 +43,7 @@ def child_server(
         f"--model_name={name}",
         f"--model_base_path={folder}",
     ]
-    with subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         try:
             yield _address(process, start_timeout_s)
         finally:

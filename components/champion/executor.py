@@ -13,10 +13,8 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from data_schemas.ingest_report import FILE_NAME, IngestReport
+from data_schemas.model_files import ASSETS, NO_CHAMPION, REASON, TRAINING_PATIENTS_FILE, USABLE, VERSION
 from data_schemas.served_folder import newest_version
-
-NO_CHAMPION = "no champion: nothing is served yet"
-USABLE, REASON, VERSION = "usable", "reason", "version"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -49,7 +47,7 @@ def unusable_reason(served: Path | None, ingest: IngestReport) -> str:
     if served is None:
         return NO_CHAMPION
     try:
-        trained_on = json.loads((served / "assets.extra" / "training_patients.json").read_text())
+        trained_on = json.loads((served / ASSETS / TRAINING_PATIENTS_FILE).read_text())
     except (OSError, ValueError):
         return f"version {served.name} does not say which patients it was trained on"
     if trained_on["pseudonym_key_id"] != ingest.pseudonym_key_id:

@@ -19,7 +19,12 @@ def check_data(task: Task, ingest: IngestReport, *, anomalies: Mapping[str, Mapp
         ingest: the ingest's report.
         anomalies: by split, TFDV's anomalies as feature -> description.
     """
-    return [_rejects(task, ingest), _patients(ingest), *_splits(task, ingest), *_anomalies(task, anomalies)]
+    return [
+        _rejects(task, ingest),
+        _patients(ingest),
+        *_splits(task, ingest),
+        *_anomalies(task, ingest.examples, anomalies),
+    ]
 
 
 def _rejects(task: Task, ingest: IngestReport) -> Check:
@@ -66,13 +71,13 @@ def _splits(task: Task, ingest: IngestReport) -> Iterator[Check]:
         )
 
 
-def _anomalies(task: Task, anomalies: Mapping[str, Mapping[str, str]]) -> Iterator[Check]:
+def _anomalies(task: Task, examples: Mapping[str, int], anomalies: Mapping[str, Mapping[str, str]]) -> Iterator[Check]:
     for split, found in sorted(anomalies.items()):
         listed = "; ".join(f"{feature}: {text}" for feature, text in sorted(found.items()))
         yield Check(
             name=f"schema of {split}",
             passed=not found,
             blocking=task.data_policy.anomalies == "block",
-            summary=listed or "every feature is as the schema says",
+            summary=listed or ("every feature is as the schema says" if examples.get(split) else "no examples"),
             mend="correct the manifest's column or the files' headers; a value that is right belongs into the task",
         )

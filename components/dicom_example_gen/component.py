@@ -25,6 +25,7 @@ class DicomExampleGenSpec(component_spec.ComponentSpec):
         **FileBasedExampleGenSpec.PARAMETERS,
         "task": component_spec.ExecutionParameter(type=str),
         "pseudonym_key": component_spec.ExecutionParameter(type=str),
+        "pseudonym_key_id": component_spec.ExecutionParameter(type=str),
         "fingerprint": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
@@ -42,6 +43,7 @@ class DicomExampleGen(FileBasedExampleGen):
         manifest: the manifest's path.
         task: the task as JSON.
         pseudonym_key: path of the pseudonym key; made 0600 on first use.
+        pseudonym_key_id: which key it is, without revealing it: another key makes other records.
         fingerprint: `Manifest.fingerprint()`; the cache key covers the manifest and every file through it.
         code_digest: digest of the code that makes examples, likewise.
 
@@ -52,7 +54,16 @@ class DicomExampleGen(FileBasedExampleGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = FileBasedDriver
 
-    def __init__(self, *, manifest: Path, task: str, pseudonym_key: Path, fingerprint: str, code_digest: str) -> None:
+    def __init__(
+        self,
+        *,
+        manifest: Path,
+        task: str,
+        pseudonym_key: Path,
+        pseudonym_key_id: str,
+        fingerprint: str,
+        code_digest: str,
+    ) -> None:
         pattern = example_gen_pb2.Input.Split(name="manifest", pattern=manifest.name)
         splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLITS]
         spec = DicomExampleGenSpec(
@@ -63,6 +74,7 @@ class DicomExampleGen(FileBasedExampleGen):
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             task=task,
             pseudonym_key=str(pseudonym_key),
+            pseudonym_key_id=pseudonym_key_id,
             fingerprint=fingerprint,
             code_digest=code_digest,
             **{EXAMPLES_KEY: Channel(type=standard_artifacts.Examples), INGEST_REPORT_KEY: Channel(type=IngestReport)},

@@ -6,11 +6,14 @@ itself, so memory stays flat whatever the number of images.
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from data_schemas.task_file import task_from_json
 from imaging.manifest import Manifest, ManifestRow, read_manifest
 from imaging.pseudonyms import Pseudonyms
 
+PROGRESS = logging.getLogger("radflow.progress")
 _SHARD_ROWS = 256
 # TFX reads gzip; PNGs are compressed already, and a second time costs as much as decoding the image did.
 _OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=0)
@@ -82,17 +86,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 @dataclass(frozen=True)
 class _Shard:
-    """Rows that one worker decodes at a time; `index` of `count` names its files."""
+    """Rows that one worker decodes at a time; `index` of `count` names its files, `total` rows are in all shards."""
 
     index: int
     count: int
+    total: int
     rows: tuple[ManifestRow, ...]
 
 
 def _shards(manifest: Manifest) -> list[_Shard]:
     """Deals the rows out like cards, so that a manifest sorted by label or site gives alike shards."""
     count = -(-len(manifest.rows) // _SHARD_ROWS)
-    return [_Shard(index, count, manifest.rows[index::count]) for index in range(count)]
+    return [_Shard(index, count, len(manifest.rows), manifest.rows[index::count]) for index in range(count)]
 
 
 class _WriteShard(beam.DoFn):
@@ -103,6 +108,7 @@ class _WriteShard(beam.DoFn):
     ) -> None:
         self._task, self._given_splits = task, given_splits
         self._pseudonyms, self._folders = pseudonyms, folders
+        self._read, self._start = 0, 0.0
 
     def setup(self) -> None:
         # Decoders, resize and PNG release the GIL, so threads are as good as processes and share the task.
@@ -115,10 +121,21 @@ class _WriteShard(beam.DoFn):
         result = ShardResult()
         encoded = encode_rows(
             shard.rows, task=self._task, pseudonyms=self._pseudonyms, given_splits=self._given_splits,
-            threads=self._threads, result=result,
+            threads=self._threads, result=result, said=partial(self._say, shard.total),
         )  # fmt: skip
         _write_records(encoded, shard, self._folders)
         yield result
+
+    def _say(self, total: int) -> None:
+        """Tells how far this worker is: of all images where it is the only one, as on one machine."""
+        self._start = self._start or time.monotonic()
+        self._read += 1
+        left = (time.monotonic() - self._start) / self._read * (total - self._read)
+        # One line in ten per cent is kept; in between, a terminal shows every tenth image.
+        if self._read * 10 // total > (self._read - 1) * 10 // total and total > _SHARD_ROWS:
+            PROGRESS.info("%d of %d images read, about %.0f s left", self._read, total, left)
+        elif self._read % 10 == 0:
+            PROGRESS.debug("%d of %d images read, about %.0f s left", self._read, total, left)
 
 
 def _write_records(encoded: Iterable[tuple[str, bytes]], shard: _Shard, folders: dict[str, str]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -15,8 +14,6 @@ from data_schemas.task import Task
 from imaging.example import TrainingExample, training_example
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
-
-PROGRESS = logging.getLogger("radflow.progress")
 
 
 @dataclass
@@ -39,6 +36,7 @@ def encode_rows(
     given_splits: tuple[str, ...],
     threads: Executor,
     result: ShardResult,
+    said: Callable[[], None],
 ) -> Iterator[tuple[str, bytes]]:
     """Yields (split, serialized tf.Example) for every row that can be used, in order, and fills `result`.
 
@@ -49,6 +47,7 @@ def encode_rows(
         given_splits: the splits that the manifest's rows name.
         threads: decodes rows side by side.
         result: receives counts, rejects and warnings.
+        said: called after each row, for the progress.
     """
 
     def encode(row: ManifestRow) -> TrainingExample | ImageRejected:
@@ -60,12 +59,12 @@ def encode_rows(
 
     for row, encoded in zip(rows, threads.map(encode, rows), strict=True):
         result.rows += 1
+        said()
         if isinstance(encoded, ImageRejected):
             result.rejects.append(Reject(row=row.row, status=encoded.status, reason=str(encoded)))
             continue
         _count(row, encoded, task, result)
         yield encoded.split, encoded.serialized
-    PROGRESS.debug("%d images read", result.rows)
 
 
 def merge_results(results: Sequence[ShardResult], *, task: Task, key_id: str) -> str:

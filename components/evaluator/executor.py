@@ -21,16 +21,13 @@ from components.evaluator.results import write_results
 from data_schemas import features
 from data_schemas.description import ModelDescription
 from data_schemas.errors import ConfigurationError
-from data_schemas.task import Labels, Task
+from data_schemas.model_files import ASSETS, DESCRIPTION_FILE, NO_CHAMPION, REASON, USABLE
+from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
 from evaluation.gates import Champion, Comparison, GateResult, SliceKey, judge_gates, missed_text
 from evaluation.summary import Summary
 
 TASK_KEY = "task"
-USABLE_PROPERTY = "usable"
-REASON_PROPERTY = "reason"
-NO_CHAMPION = "no champion"
-"""How the reason of an unusable champion starts when nothing is served."""
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -51,7 +48,7 @@ class Executor(tfx_executor.Executor):
                 f"the model's labels are {', '.join(candidate.task.labels.names)}, the task's are "
                 f"{', '.join(task.labels.names)}: train the model for this task"
             )
-        champion, served = _champion(input_dict, task.labels)
+        champion, served = _champion(input_dict, task)
         compared = served is not None
         config = eval_config(
             task,
@@ -65,35 +62,51 @@ class Executor(tfx_executor.Executor):
 
 def _description(model: Artifact) -> ModelDescription:
     """Returns what a model says of itself, from the file beside its signatures."""
-    path = Path(path_utils.serving_model_path(model.uri)) / "assets.extra" / "description.json"
+    path = Path(path_utils.serving_model_path(model.uri)) / ASSETS / DESCRIPTION_FILE
     return ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
 
 
-def _champion(input_dict: Artifacts, labels: Labels) -> tuple[Champion, ModelDescription | None]:
+def _champion(input_dict: Artifacts, task: Task) -> tuple[Champion, ModelDescription | None]:
     """Returns whether what is served now can be compared with, and its description where it can.
 
-    The Champion's verdict comes first; then it must describe itself, and have the task's labels.
+    The Champion's verdict comes first; then it must describe itself, and be trained for records such as the task's.
     """
     artifacts = input_dict.get(specs.BASELINE_MODEL_KEY) or []
     if not artifacts:
         return Champion(Comparison.NO_CHAMPION), None
     champion = artifacts[0]
-    if not champion.get_int_custom_property(USABLE_PROPERTY):
-        reason = champion.get_string_custom_property(REASON_PROPERTY)
-        none = reason.startswith(NO_CHAMPION)
-        return Champion(Comparison.NO_CHAMPION if none else Comparison.REFUSED, reason), None
+    if not champion.get_int_custom_property(USABLE):
+        reason = champion.get_string_custom_property(REASON)
+        kind = Comparison.NO_CHAMPION if reason == NO_CHAMPION else Comparison.REFUSED
+        return Champion(kind, reason), None
     try:
         description = _description(champion)
     except (OSError, ValidationError) as error:
         return _refused(f"the champion's description cannot be read ({type(error).__name__})"), None
-    names = description.task.labels.names
-    if names != labels.names:
+    differing = _differences(description.task, task)
+    if differing:
         reason = (
-            f"the champion's labels are {', '.join(names)}; give a task with other labels another name, "
-            "or remove the champion"
+            f"the champion was trained for records of another kind ({', '.join(differing)} differ); give the changed "
+            "task another name, or remove the champion"
         )
         return _refused(reason), None
     return Champion(Comparison.COMPARED), description
+
+
+def _differences(served: Task, task: Task) -> list[str]:
+    """Returns what differs between two tasks in what their records hold.
+
+    A champion that is shown pixels of a kind that it was not trained on looks worse than it is, and any candidate
+    better. The input size and the normalization may differ: they are in each model's own graph.
+    """
+    pairs = {
+        "labels": (served.labels, task.labels),
+        "intensity": (served.intensity, task.intensity),
+        "image.max_side": (served.image.max_side, task.image.max_side),
+        "image.frame": (served.image.frame, task.image.frame),
+        "modalities": (served.modalities, task.modalities),
+    }
+    return [name for name, (before, now) in pairs.items() if before != now]
 
 
 def _refused(reason: str) -> Champion:

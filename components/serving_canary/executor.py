@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from tfx.utils import path_utils
 
 from data_schemas.errors import RadflowError
 from data_schemas.features import EXAMPLE_ID
+from data_schemas.model_files import EVAL_SCORES_FILE
 from data_schemas.wire import example_pb2
 from serving.child_server import child_server
 from serving.client import ModelClient
@@ -55,7 +57,7 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         folder = artifact_utils.get_split_uri(input_dict["examples"], "eval")
         rows = read_rows(folder, exec_properties["rows"])
-        verdict = judge(Path(path_utils.serving_model_dir(model.uri)), rows, Path(run.uri) / "eval_scores.json")
+        verdict = judge(Path(path_utils.serving_model_dir(model.uri)), rows, Path(run.uri) / EVAL_SCORES_FILE)
         blessing.set_int_custom_property("blessed", int(not verdict.reason))
         blessing.set_string_custom_property("reason", verdict.reason)
         blessing.set_string_custom_property("largest_difference", f"{verdict.largest_difference:.3g}")
@@ -88,9 +90,12 @@ def judge(model: Path, rows: dict[str, bytes], expected_file: Path) -> Verdict:
     try:
         with _served(model) as client:
             scores, latencies = _ask(client, rows)
-    except RadflowError as error:
+    except (RadflowError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
         return Verdict(f"the model does not serve: {error}", float("nan"), float("nan"))
     wanted = np.asarray([expected[key] for key in rows], np.float32)
+    if scores.shape != wanted.shape:
+        reason = f"the served scores have the shape {scores.shape}, the Trainer's {wanted.shape}"
+        return Verdict(reason, float("nan"), float("nan"))
     difference = float(np.max(np.abs(scores - wanted)))
     agrees = difference <= TOLERANCE
     reason = "" if agrees else f"served scores differ from the Trainer's by {difference:.2g} (allowed {TOLERANCE:g})"
@@ -117,7 +122,7 @@ def _served(model: Path) -> Iterator[ModelClient]:
         (Path(folder) / "1").symlink_to(model.absolute(), target_is_directory=True)
         # No second attempt: a model that does not load is refused, not waited for.
         with (
-            child_server(Path(folder), name=_NAME, options=["--max_num_load_retries=0"]) as address,
+            child_server(Path(folder), name=_NAME, options=["--max_num_load_retries=0"], stderr=None) as address,
             ModelClient(address, _NAME) as client,
         ):
             yield client

@@ -36,7 +36,7 @@ def test_check_accepts_a_shown_task_that_was_copied(tmp_path, capsys):
 
 def test_check_lists_every_problem_with_its_line(tmp_path, capsys):
     main(["tasks", "--show", "synthetic_chest"])
-    text = capsys.readouterr().out.replace("modalities:", "modalitys:", 1).replace("batch_size: 32", "batch_size: 0", 1)
+    text = capsys.readouterr().out.replace("modalities:", "modalitys:", 1).replace("batch_size: ", "batch_size: -", 1)
     lines = text.splitlines()
     wrong = [next(i for i, line in enumerate(lines, 1) if word in line) for word in ("modalitys", "batch_size")]
     (tmp_path / "wrong.yaml").write_text(text)

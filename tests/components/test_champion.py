@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.champion.executor import NO_CHAMPION, unusable_reason
+from components.champion.executor import unusable_reason
 from data_schemas.ingest_report import IngestReport
+from data_schemas.model_files import NO_CHAMPION
 
 
 def _ingest(test_patients: tuple[str, ...], key: str = "k") -> IngestReport:

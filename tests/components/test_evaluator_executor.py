@@ -18,6 +18,7 @@ from components.evaluator.executor import Executor
 from components.evaluator.results import read_gates, read_metrics
 from data_schemas.description import ModelDescription
 from data_schemas.errors import ConfigurationError
+from data_schemas.model_files import NO_CHAMPION
 from data_schemas.task import Task
 from data_schemas.task_file import task_to_json
 from evaluation.gates import GateResult
@@ -201,7 +202,7 @@ def test_without_a_champion_values_are_scikit_learns_and_every_gate_met_blesses(
         {"name": "nodule", "metric": "auroc", "finding": "nodule", "min": 0.5},
         {"name": "no drop", "metric": "auroc", "max_drop": 0.01},
     ]
-    result = world.run(gates, refused="no champion: nothing is served under toy")
+    result = world.run(gates, refused=NO_CHAMPION)
     multi_class = world.labels.ndim == 1
     index = 1 if multi_class else 0
     truth = (world.labels == 1).astype(int) if multi_class else world.labels[:, 0]

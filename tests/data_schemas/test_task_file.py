@@ -15,6 +15,7 @@ from data_schemas.task_file import (
     shipped_tasks,
     task_from_json,
     task_to_json,
+    transform_json,
 )
 
 DEMO = (importlib.resources.files("data_schemas") / "tasks" / "synthetic_chest.yaml").read_text()
@@ -38,8 +39,8 @@ def test_a_shipped_task_survives_the_round_trip_through_json(name: str) -> None:
         ("title:", "titel:", "titel: unknown key; did you mean 'title'?"),
         ("no_finding: normal", "no_finding: norml", "no_finding 'norml' is not one of names: normal, nodule, cavity"),
         ("[normal, nodule, cavity]", "[normal, nodule, nodule]", "labels stand more than once: nodule"),
-        ("batch_size: 32", "batch_size: many", "training.batch_size: Input should be a valid integer"),
-        ("batch_size: 32", "batch_size: 0", "greater than or equal to 1 (it is 0)"),
+        ("batch_size: 16", "batch_size: many", "training.batch_size: Input should be a valid integer"),
+        ("batch_size: 16", "batch_size: 0", "greater than or equal to 1 (it is 0)"),
         ("epochs: ", "epoch: ", "training.frozen_epoch: unknown key; did you mean 'frozen_epochs'?"),
     ],
 )
@@ -52,7 +53,7 @@ def test_a_mistake_is_named_with_its_line_and_its_mend(old: str, new: str, said:
 
 
 def test_every_mistake_is_listed_at_once() -> None:
-    wrong = DEMO.replace("max_side", "max_sid").replace("title:", "titel:").replace("batch_size: 32", "batch_size: 0")
+    wrong = DEMO.replace("max_side", "max_sid").replace("title:", "titel:").replace("batch_size: 16", "batch_size: 0")
     with pytest.raises(TaskError) as caught:
         parse_task(wrong)
     assert len(caught.value.problems) == 4
@@ -86,6 +87,37 @@ def test_text_that_is_not_yaml_is_refused_with_its_line() -> None:
         parse_task("name: x\nlabels: [a, b\ntitle: y\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: x\ntitle: a\x07b\n", "line 2: this is not YAML: the character #x0007; remove it"),
+        ("name: x\ntitle: !!python/name:os.system\n", "line 2: this is not YAML: could not determine a constructor"),
+        (f"name: {'[' * 5000}{']' * 5000}\n", "this is nested too deeply"),
+        ("name: x\ntitle: 2024-13-45\n", "a value is not what its form or tag promises (month must be in 1..12)"),
+        ("name: !!int many\n", "a value is not what its form or tag promises"),
+        ("name: !!bool many\n", "a value is not what its form or tag promises"),
+        ("name: !!timestamp many\n", "a value is not what its form or tag promises"),
+    ],
+    ids=["control character", "tag", "nesting", "date", "int", "bool", "timestamp"],
+)
+def test_yaml_that_cannot_be_loaded_is_refused(text: str, said: str) -> None:
+    with pytest.raises(TaskError) as caught:
+        parse_task(text)
+    assert said in str(caught.value)
+
+
+def test_an_alias_to_what_it_stands_in_is_refused_with_its_line() -> None:
+    text = f"{DEMO}\nviews: &again [*again]\n".replace("views: [PA, AP]\n", "")
+    with pytest.raises(TaskError, match=rf"line {len(text.splitlines())}: views\.0: "):
+        parse_task(text)
+
+
+def test_aliases_that_double_at_each_level_do_not_hold_a_task_up() -> None:
+    doubled = "".join(f"  - &a{level} [*a{level - 1}, *a{level - 1}]\n" for level in range(1, 60))
+    with pytest.raises(TaskError, match=r"aliases: unknown key"):
+        parse_task(f"aliases:\n  - &a0 [x]\n{doubled}{DEMO}")
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
 def test_yaml_that_is_no_mapping_is_refused(text: str) -> None:
     with pytest.raises(TaskError, match=r"line 1: "):
@@ -101,6 +133,35 @@ def test_splits_must_sum_to_one() -> None:
 def test_a_task_outside_the_repository_is_read_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(DEMO.replace("name: synthetic_chest", "name: mine"))
     assert load_task(str(tmp_path / "mine.yaml")).name == "mine"
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes("name: x\ntitle: Thoraxröntgen\n".encode("latin-1"))
+    with pytest.raises(
+        TaskError, match=r"latin\.yaml: 1 problem\n  - line 2: this is not UTF-8 text; save the file as UTF-8"
+    ):
+        load_task(str(tmp_path / "latin.yaml"))
+
+
+def test_a_byte_order_mark_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "mark.yaml").write_text(DEMO, encoding="utf-8-sig")
+    assert load_task(str(tmp_path / "mark.yaml")) == load_task("synthetic_chest")
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "mine.yaml").write_text(DEMO)
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # root, who runs tests in containers, may read any file
+    monkeypatch.setattr(Path, "read_text", lambda path, **_: refuse(path))
+    with pytest.raises(TaskError, match=r"mine\.yaml: 1 problem\n  - it cannot be read \(Permission denied\)"):
+        load_task(str(tmp_path / "mine.yaml"))
+
+
+def test_a_name_too_long_for_a_file_is_refused() -> None:
+    with pytest.raises(TaskError, match=r"it cannot be read \(File name too long\)"):
+        load_task("x" * 5000)
 
 
 def test_an_unknown_task_lists_those_that_ship() -> None:
@@ -127,3 +188,29 @@ def test_what_decides_about_records_changes_their_json() -> None:
         {"name": "another"},
     ):
         assert records_json(task.model_copy(update=part)) != records_json(task)
+
+
+def test_the_input_size_is_the_graphs_and_not_the_records() -> None:
+    task = load_task("synthetic_chest")
+    larger = task.model_copy(update={"image": task.image.model_copy(update={"size": (256, 256)})})
+    assert records_json(larger) == records_json(task)
+    assert transform_json(larger) != transform_json(task)
+
+
+@pytest.mark.parametrize("name", shipped_tasks())
+def test_what_decides_nothing_about_the_graph_leaves_its_json_alone(name: str) -> None:
+    task = load_task(name)
+    training = task.training.model_copy(update={"learning_rate": 0.123})
+    gates = (task.gates[0].model_copy(update={"min": 0.123}),)
+    model = task.model.model_copy(update={"dropout": 0.5})
+    other = task.model_copy(update={"training": training, "gates": gates, "model": model, "title": "another"})
+    assert transform_json(other) == transform_json(task)
+    assert task_from_json(transform_json(task)).image == task.image
+
+
+def test_the_normalization_is_the_graphs_and_not_the_records() -> None:
+    task = load_task("synthetic_chest")
+    other = task.model_copy(update={"image": task.image.model_copy(update={"normalization": "standardized"})})
+    assert records_json(other) == records_json(task)
+    assert transform_json(other) != transform_json(task)
+    assert task_from_json(transform_json(other)).image.normalization == "standardized"

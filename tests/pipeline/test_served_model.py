@@ -1,0 +1,111 @@
+"""The pushed model, through the session loader that TensorFlow Serving uses: every signature keeps its contract."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_schemas.description import ModelDescription
+from data_schemas.task_file import load_task
+from imaging.example import serving_example
+from serving.server.servable import Servable
+from tests.pipeline.conftest import Run
+
+pytestmark = pytest.mark.pipeline
+
+LABELS = ("normal", "nodule", "cavity")
+
+
+@pytest.fixture(scope="module")
+def model(first_run: Run) -> Servable:
+    return Servable.load(first_run.served / "1")
+
+
+@pytest.fixture(scope="module")
+def records(first_run: Run, sample: Path) -> np.ndarray:
+    """Serialized examples of three images, without identity or label, as a client sends them."""
+    task = load_task(str(first_run.task))
+    with sample.open(newline="") as file:
+        files = [sample.parent / row["file"] for row in list(csv.DictReader(file))[:3]]
+    return np.array([serving_example(path.read_bytes(), task=task) for path in files], object)
+
+
+def test_the_signatures_are_those_of_the_contract(model: Servable) -> None:
+    assert set(model.signatures) >= {
+        "serving_default", "classify", "explain", "explain_integrated_gradients", "calibrate", "describe",
+        "transform_features",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_output_has_the_batch_as_dimension_0(model: Servable, records: np.ndarray, count: int) -> None:
+    inputs, label = records[:count], np.zeros(count, np.int64)
+    for signature, arguments in {
+        "serving_default": {"inputs": inputs},
+        "classify": {"inputs": inputs},
+        "explain": {"inputs": inputs, "label": label},
+        "explain_integrated_gradients": {"inputs": inputs, "label": label},
+        "calibrate": {"raw_scores": np.zeros((count, 3), np.float32)},
+        "describe": {"request": np.zeros(count, np.int32)},
+    }.items():
+        for name, output in model.run(signature, arguments).items():
+            assert len(output) == count, f"{signature}: {name}"
+
+
+def test_scores_are_probabilities_of_the_labels_in_the_tasks_order(model: Servable, records: np.ndarray) -> None:
+    outputs = model.run("serving_default", {"inputs": records})
+    np.testing.assert_allclose(outputs["scores"].sum(axis=1), 1, rtol=1e-5)
+    assert [value.decode() for value in outputs["classes"][2]] == list(LABELS)
+
+
+def test_an_image_scores_the_same_alone_and_in_a_batch(model: Servable, records: np.ndarray) -> None:
+    together = model.run("serving_default", {"inputs": records})["scores"]
+    alone = [model.run("serving_default", {"inputs": records[i : i + 1]})["scores"][0] for i in range(3)]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_calibrate_is_the_tail_of_serving_default(model: Servable, records: np.ndarray) -> None:
+    outputs = model.run("serving_default", {"inputs": records})
+    again = model.run("calibrate", {"raw_scores": outputs["raw_scores"]})
+    assert set(again) == set(outputs)
+    np.testing.assert_allclose(again["scores"], outputs["scores"], atol=1e-6)
+
+
+@pytest.mark.parametrize("signature", ["explain", "explain_integrated_gradients"])
+def test_an_explanation_fits_the_image_and_its_scores_are_the_models(
+    model: Servable, records: np.ndarray, signature: str
+) -> None:
+    outputs = model.run(signature, {"inputs": records, "label": np.array([0, 1, 2])})
+    assert outputs["heatmap"].shape == (3, 64, 64)
+    assert outputs["heatmap"].min() >= 0 and outputs["heatmap"].max() <= 1
+    scores = model.run("serving_default", {"inputs": records})["scores"]
+    np.testing.assert_allclose(outputs["scores"], scores, atol=1e-5)
+
+
+def test_no_image_and_a_label_out_of_range_are_refused_in_words(model: Servable, records: np.ndarray) -> None:
+    with pytest.raises(Exception, match="Input is empty"):
+        model.run("serving_default", {"inputs": records[:0]})
+    with pytest.raises(Exception, match="indices"):
+        model.run("explain", {"inputs": records[:1], "label": np.array([3])})
+
+
+def test_describe_tells_a_client_all_it_needs(model: Servable, first_run: Run) -> None:
+    text = model.run("describe", {"request": np.zeros(1, np.int32)})["task"][0]
+    description = ModelDescription.model_validate_json(text)
+    assert description.task == load_task(str(first_run.task))
+    assert set(description.operating_points) == set(description.prevalence) == set(LABELS)
+    assert sum(description.prevalence.values()) == pytest.approx(1)
+    assert description.calibrated is False
+
+
+def test_what_people_read_beside_the_model_says_the_same(first_run: Run) -> None:
+    assets = first_run.served / "1" / "assets.extra"
+    assert load_task(str(assets / "task.yaml")) == load_task(str(first_run.task))
+    trained_on = json.loads((assets / "training_patients.json").read_text())
+    report = json.loads(next(first_run.output.glob("pipeline/DicomExampleGen/ingest_report/*/ingest.json")).read_text())
+    assert trained_on["patients"] == sorted(report["patients"]["train"] + report["patients"]["eval"])
+    assert not set(trained_on["patients"]) & set(report["patients"]["test"])
