@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from data_schemas.errors import ConfigurationError, DataRefused, ImageRejected, Unsupported
+from data_schemas.model_files import ASSETS, DESCRIPTION_FILE
 
 if TYPE_CHECKING:
     from data_schemas.description import ModelDescription
@@ -212,7 +213,7 @@ def _description(version: Path) -> ModelDescription:
 
     from data_schemas.description import ModelDescription
 
-    path = version / "assets.extra" / "description.json"
+    path = version / ASSETS / DESCRIPTION_FILE
     try:
         return ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
