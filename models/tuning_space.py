@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
+from data_schemas.errors import ConfigurationError
 from data_schemas.task import Range, Task
 
 
@@ -21,21 +24,26 @@ def sample(hyperparameters: Any, task: Task) -> dict[str, Any]:
 
 
 def apply_hyperparameters(task: Task, values: Mapping[str, Any]) -> Task:
-    """Returns the task with a trial's values in place of its own."""
-    training: dict[str, Any] = {}
-    model: dict[str, Any] = {}
+    """Returns the task with a trial's values in place of its own.
+
+    Raises:
+        ConfigurationError: a value is one that no task may have, e.g. a dropout of 1.
+    """
+    changed = task.model_dump()
     if "learning_rate" in values:
-        training["learning_rate"] = float(values["learning_rate"])
+        changed["training"]["learning_rate"] = values["learning_rate"]
     if "dropout" in values:
-        model["dropout"] = float(values["dropout"])
+        changed["model"]["dropout"] = values["dropout"]
     if "hidden" in values:
-        model["hidden"] = tuple(int(width) for width in str(values["hidden"]).split("x") if width)
-    return task.model_copy(
-        update={
-            "training": task.training.model_copy(update=training),
-            "model": task.model.model_copy(update=model),
-        }
-    )
+        changed["model"]["hidden"] = [width for width in str(values["hidden"]).split("x") if width]
+    try:
+        return Task.model_validate(changed)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ConfigurationError(
+            f"the hyperparameters {dict(values)} make no task that can be trained: {problems}; "
+            "mend the task's `tuning` section, and search again"
+        ) from error
 
 
 def _float(hyperparameters: Any, name: str, bounds: Range) -> float:

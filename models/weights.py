@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO, Any
 
 from data_schemas.errors import WeightsError
 from data_schemas.task import Model
@@ -57,18 +59,29 @@ def _named_file(name: str, folder: Path | None) -> Path:
 
 
 def _download(url: str, target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as response, partial.open("wb") as file:  # noqa: S310  # the scheme is ours
-            while chunk := response.read(1 << 20):
-                file.write(chunk)
-    except (urllib.error.URLError, OSError) as error:
-        partial.unlink(missing_ok=True)
+            _copy_whole(response, file)
+        partial.replace(target)
+    except (OSError, http.client.HTTPException) as error:  # urllib's own errors are OSErrors
         raise WeightsError(
-            f"pretrained weights {target.name} are not on this machine and could not be downloaded ({error}); "
-            f"fetch {url} and put it into a folder that you name with --weights or {WEIGHTS_VARIABLE}, or into Keras' "
+            f"pretrained weights {target.name} are not on this machine and could not be downloaded "
+            f"({str(error).strip()}); fetch {url} and put it into a folder that you name with --weights or {WEIGHTS_VARIABLE}, or into Keras' "
             "cache, or write `weights: none` in the task to start from random weights"
         ) from error
-    partial.replace(target)
+    finally:
+        with contextlib.suppress(OSError):  # it was renamed, or never made
+            partial.unlink()
     return target
+
+
+def _copy_whole(response: Any, file: IO[bytes]) -> None:
+    """Copies a response's body; a server that hangs up early ends it like a whole one, so the bytes are counted."""
+    announced = response.headers.get("Content-Length", "")
+    received = 0
+    while chunk := response.read(1 << 20):
+        received += file.write(chunk)
+    if announced.isdigit() and received != int(announced):
+        raise OSError(f"{received} of {announced} bytes came")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keras_tuner
+import pytest
 
+from data_schemas.errors import ConfigurationError
 from models.tuning_space import apply_hyperparameters, sample
 from tests.models.tasks import demo_task
 
@@ -33,3 +35,20 @@ def test_values_replace_the_tasks_own() -> None:
     changed = apply_hyperparameters(demo_task(), {"learning_rate": 0.5, "dropout": 0.4, "hidden": "64x32"})
     assert (changed.training.learning_rate, changed.model.dropout, changed.model.hidden) == (0.5, 0.4, (64, 32))
     assert apply_hyperparameters(demo_task(model={"hidden": (8,)}), {"hidden": ""}).model.hidden == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"dropout": 1.0}, r"model\.dropout: Input should be less than 1"),
+        ({"learning_rate": 0.0}, r"training\.learning_rate: Input should be greater than 0"),
+        ({"learning_rate": float("nan")}, r"training\.learning_rate: Input should be a finite number"),
+        ({"hidden": "64x0"}, r"model\.hidden\.1: Input should be greater than 0"),
+        ({"hidden": "64xmany"}, r"model\.hidden\.1: Input should be a valid integer"),
+    ],
+)
+def test_a_value_that_no_task_may_have_is_refused_before_training(values: dict[str, object], said: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"make no task that can be trained: {said}.*mend the task's `tuning`"
+    ):
+        apply_hyperparameters(demo_task(), values)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,64 @@ def test_weights_that_cannot_be_had_say_what_to_fetch(tmp_path: Path, monkeypatc
     with pytest.raises(WeightsError, match=f"fetch http://127.0.0.1:9/mobilenet/{NAME} and put it"):
         find_weights(MODEL, folder=None)
     assert not list((tmp_path / "models").iterdir())
+
+
+@contextmanager
+def _server(answer: bytes) -> Iterator[str]:
+    """Serves one connection on a free port: reads a request, sends `answer`, hangs up. Gives the address."""
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(timeout=10)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (HEAD + b"Content-Length: 10\r\n\r\nweights", "7 of 10 bytes came"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n10\r\nweights", "IncompleteRead"),
+        (b"not a web server\r\n\r\n", "not a web server"),
+    ],
+    ids=["fewer bytes than announced", "half a chunk", "no HTTP"],
+)
+def test_weights_that_came_in_part_are_not_kept(
+    answer: bytes, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with _server(answer) as address:
+        monkeypatch.setattr("models.backbones._KERAS_APPLICATIONS", address)
+        with pytest.raises(WeightsError, match=rf"could not be downloaded \(.*{said}.*fetch {address}"):
+            find_weights(MODEL, folder=None)
+    assert not list((tmp_path / "models").iterdir())
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 7\r\n", b""], ids=["length announced", "no length"])
+def test_weights_that_came_whole_are_kept(length: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with _server(HEAD + length + b"\r\nweights") as address:
+        monkeypatch.setattr("models.backbones._KERAS_APPLICATIONS", address)
+        found = find_weights(MODEL, folder=None)
+    assert found == tmp_path / "models" / NAME
+    assert found.read_bytes() == b"weights"
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
+    with pytest.raises(WeightsError, match="could not be downloaded"):
+        find_weights(MODEL, folder=None)
 
 
 def test_downloaded_weights_are_kept_in_keras_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
