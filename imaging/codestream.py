@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 
 from data_schemas.errors import Corrupt
+from imaging.lossless_jpeg import check_lossless_jpeg
 
 _START_OF_FRAME = (set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
 """JPEG markers SOF0 to SOF15 without DHT, JPG and DAC; SOF55 of JPEG-LS."""
@@ -32,6 +33,7 @@ class Codestream:
         precision: bits of a sample.
         signed: whether samples are signed (JPEG 2000 alone can say so).
         lossless_jpeg: SOF3, whose samples carry no colour transform.
+        first_table_only: every scan of a lossless JPEG names Huffman table 0.
         jfif: a JFIF marker stands, so three components are YCbCr.
         adobe_transform: APP14's transform flag: 0 none, 1 YCbCr, 2 YCCK; None without the marker.
         component_ids: JPEG's component identifiers.
@@ -43,6 +45,7 @@ class Codestream:
     precision: int
     signed: bool = False
     lossless_jpeg: bool = False
+    first_table_only: bool = False
     jfif: bool = False
     adobe_transform: int | None = None
     component_ids: bytes = b""
@@ -61,8 +64,11 @@ class Codestream:
 def read_codestream(data: bytes) -> Codestream:
     """Returns what the header of a JPEG, JPEG-LS, JPEG 2000, HTJ2K or PNG image says.
 
+    Lossless JPEG is checked to its end: what decodes it trusts every byte of its headers.
+
     Raises:
-        Corrupt: the header is none of these, or is cut off.
+        Corrupt: the header is none of these, or is cut off; a lossless JPEG image is malformed.
+        Unsupported: a lossless JPEG image has scans that no decoder reads.
     """
     try:
         if data.startswith(_PNG_SIGNATURE):
@@ -98,7 +104,8 @@ def _jpeg(data: bytes) -> Codestream:
         if marker in _START_OF_FRAME:
             if data.find(_END_OF_IMAGE, at) < 0:
                 raise Corrupt("the JPEG image is cut off")
-            return _jpeg_frame(marker, payload, jfif=jfif, adobe=adobe)
+            first_table_only = marker == _LOSSLESS and check_lossless_jpeg(data)
+            return _jpeg_frame(marker, payload, jfif=jfif, adobe=adobe, first_table_only=first_table_only)
         if marker == _START_OF_SCAN:
             raise Corrupt("a JPEG scan without a frame header")
         jfif = jfif or (marker == 0xE0 and payload.startswith(b"JFIF\0"))
@@ -107,16 +114,16 @@ def _jpeg(data: bytes) -> Codestream:
         at += 2 + length
 
 
-def _jpeg_frame(marker: int, payload: bytes, *, jfif: bool, adobe: int | None) -> Codestream:
+def _jpeg_frame(marker: int, payload: bytes, *, jfif: bool, adobe: int | None, first_table_only: bool) -> Codestream:
     precision, rows, columns, components = struct.unpack_from(">BHHB", payload)
     ids = bytes(payload[6 : 6 + 3 * components : 3])
-    lossless = marker == _LOSSLESS
     return Codestream(
         rows,
         columns,
         components,
         precision,
-        lossless_jpeg=lossless,
+        lossless_jpeg=marker == _LOSSLESS,
+        first_table_only=first_table_only,
         jfif=jfif,
         adobe_transform=adobe,
         component_ids=ids,

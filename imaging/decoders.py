@@ -156,16 +156,22 @@ def _jpeg(data: bytes, layout: PixelFormat) -> Pixels:
     """
     stream = _checked_codestream(data, layout)
     if stream.lossless_jpeg:
-        frame = imagecodecs.ljpeg_decode(data) if layout.samples == 1 else imagecodecs.jpegsof3_decode(bytearray(data))
-        return _signed(
-            _rgb(frame, layout.photometric), layout, layout.bits_stored if layout.signed else stream.precision
-        )
+        frame = _rgb(_lossless_jpeg(data, stream), layout.photometric)
+        return _signed(frame, layout, layout.bits_stored if layout.signed else stream.precision)
     if layout.samples == 1:
         frame = imagecodecs.jpeg8_decode(data)
     else:
         is_ycbcr = stream.is_ycbcr or (layout.photometric.startswith("YBR") and not stream.is_rgb)
         frame = imagecodecs.jpeg8_decode(data, colorspace="YCBCR" if is_ycbcr else "RGB", outcolorspace="RGB")
     return _signed(frame, layout, layout.bits_stored) if layout.signed else frame.astype(layout.dtype, copy=False)
+
+
+def _lossless_jpeg(data: bytes, stream: Codestream) -> Pixels:
+    """Decodes with libjpeg-turbo, which checks what it reads; with jpegsof3 where the first finds not every table."""
+    if not stream.first_table_only:
+        return np.asarray(imagecodecs.jpegsof3_decode(bytearray(data)))
+    colours = None if stream.components == 1 else "RGB"  # no transform, whatever the markers say
+    return np.asarray(imagecodecs.jpeg8_decode(data, colorspace=colours, outcolorspace=colours))
 
 
 def _jpeg_ls(data: bytes, layout: PixelFormat) -> Pixels:

@@ -86,7 +86,7 @@ def test_a_jpeg_without_its_end_is_corrupt_though_decoders_fill_it_in(share: flo
 
 
 def test_lossless_jpeg_is_told_by_its_frame_marker() -> None:
-    assert read_codestream(jpeg(frame=0xC3)).lossless_jpeg
+    assert read_codestream(imagecodecs.ljpeg_encode(GRAY, bitspersample=16)).lossless_jpeg
     assert not read_codestream(jpeg(frame=0xC1)).lossless_jpeg
 
 
