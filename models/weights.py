@@ -69,7 +69,8 @@ def _download(url: str, target: Path) -> Path:
         raise WeightsError(
             f"pretrained weights {target.name} are not on this machine and could not be downloaded "
             f"({str(error).strip()}); fetch {url} and put it into a folder that you name with --weights or "
-            f"{WEIGHTS_VARIABLE}, or into Keras' cache, or write `weights: none` in the task to start from random weights"
+            f"{WEIGHTS_VARIABLE}, or into Keras' cache, or write `weights: none` in the task to start from random "
+            "weights"
         ) from error
     finally:
         with contextlib.suppress(OSError):  # it was renamed, or never made
