@@ -414,6 +414,12 @@ class Task(_Strict):
                 "image.normalization: standardized clashes with training.augmentation: "
                 "augmentation works on 0..1 images; switch it off or use normalization: unit"
             )
+        private = sorted(set(self.extra_columns) & {*MANIFEST_COLUMNS, self.labels.column, *self.labels.names})
+        if private:
+            problems.append(
+                f"slices by {', '.join(private)}: a slice's values are copied into every record, so it may name a header "
+                f"feature ({', '.join(HEADER_SLICES)}) or a column of your own, no identifier and no label"
+            )
         if self.model.weights == "none" and not self.training.epochs:
             problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")
         if problems:

@@ -214,3 +214,9 @@ def test_the_normalization_is_the_graphs_and_not_the_records() -> None:
     assert records_json(other) == records_json(task)
     assert transform_json(other) != transform_json(task)
     assert task_from_json(transform_json(other)).image.normalization == "standardized"
+
+
+@pytest.mark.parametrize("column", ["patient_id", "file", "study_id", "consent", "label", "nodule"])
+def test_a_slice_by_an_identifier_or_the_label_is_refused(column: str) -> None:
+    with pytest.raises(TaskError, match=f"slices by {column}: a slice's values are copied into every record"):
+        parse_task(DEMO.replace("  - [view]", f"  - [{column}]"))

@@ -62,7 +62,7 @@ def _images(count: int) -> list[np.ndarray]:
 
 
 def test_standardized_images_have_mean_0_and_deviation_1_over_train(tmp_path: Path) -> None:
-    task = demo_task(image={"size": (SIDE, SIDE), "normalization": "standardized"})
+    task = demo_task(image={"size": (SIDE, SIDE), "normalization": "standardized"}, training={"augmentation": {}})
     images = _images(6)
     found = _transform([_record(image, task, label=[b"nodule"]) for image in images], task, tmp_path)
     found = found[features.TRANSFORMED_IMAGE]
