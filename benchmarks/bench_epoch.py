@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from ratios import Ratio, load_average, print_result
 
-from data_schemas.task import Augmentation, Task
+from data_schemas.task import Task
 from data_schemas.task_file import load_task
+from data_schemas.training_settings import Augmentation
 
 TARGET = 1.15
 _EVAL_IMAGES = 8

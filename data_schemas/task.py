@@ -9,12 +9,12 @@ import itertools
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from data_schemas.features import HEADER_SLICES, SPLITS
+from data_schemas.strict import Positive, Share, Strict
+from data_schemas.training_settings import Augmentation, Training, Tuning
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
 Text = Annotated[str, Field(min_length=1)]
 
 METRICS = (
@@ -48,21 +48,16 @@ MANIFEST_COLUMNS = (
 """Manifest columns that have a meaning of their own, so that no finding's column may be called so."""
 
 _TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_LARGEST_SEED = 2**32 - 1  # numpy's
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Window(_Strict):
+class Window(Strict):
     """A CT window in Hounsfield units: shown linearly from center - width / 2 to center + width / 2."""
 
     center: float
     width: Positive
 
 
-class Intensity(_Strict):
+class Intensity(Strict):
     """How stored values become the canonical 16-bit image; `imaging.intensity` documents each policy.
 
     `voi` follows the file's VOI LUT or window (CR, DX, MG, XA, US); `full_range` stretches the stored range,
@@ -85,7 +80,7 @@ class Intensity(_Strict):
         return self
 
 
-class Image(_Strict):
+class Image(Strict):
     """Geometry: the canonical image's longest side, the network's input size, which frame, and normalization."""
 
     max_side: Annotated[int, Field(ge=16, le=4096)] = 512
@@ -94,7 +89,7 @@ class Image(_Strict):
     normalization: Literal["unit", "standardized"] = "unit"
 
 
-class Labels(_Strict):
+class Labels(Strict):
     """The labels in their fixed order, which is the order of every vector of scores.
 
     Attributes:
@@ -134,7 +129,7 @@ class Labels(_Strict):
         return tuple(name for name in self.names if name != self.no_finding)
 
 
-class Splits(_Strict):
+class Splits(Strict):
     """Shares of patients per split, and the salt of the hash that draws them (the task's name unless given)."""
 
     train: Share = 0.7
@@ -158,7 +153,7 @@ class Splits(_Strict):
         return {name: getattr(self, name) for name in SPLITS}
 
 
-class Gate(_Strict):
+class Gate(Strict):
     """One condition for a push, on the test split: exactly one of `min`, `max` and `max_drop`.
 
     Attributes:
@@ -192,7 +187,7 @@ class Gate(_Strict):
         return self
 
 
-class DataPolicy(_Strict):
+class DataPolicy(Strict):
     """When DataCheck stops a run (`block`) or only says so (`warn`)."""
 
     max_rejected_share: Share = 0.05
@@ -200,7 +195,7 @@ class DataPolicy(_Strict):
     anomalies: Literal["block", "warn"] = "block"
 
 
-class Model(_Strict):
+class Model(Strict):
     """The network: a row of `models.backbones`, the weights it starts from, and the head on top.
 
     Attributes:
@@ -219,112 +214,7 @@ class Model(_Strict):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
 
-class Augmentation(_Strict):
-    """Random changes to training images alone. Flip only where left and right are interchangeable.
-
-    Attributes:
-        horizontal_flip: mirror half of the images.
-        rotation: largest angle, in degrees.
-        translation: largest shift, as a share of each side.
-        zoom: largest change of scale, as a share.
-        brightness, contrast: largest change, as a share of the range.
-        noise: standard deviation of Gaussian noise, as a share of the range.
-    """
-
-    horizontal_flip: bool = False
-    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    translation: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    zoom: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
-    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
-    noise: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-
-
-class Training(_Strict):
-    """How the Trainer fits: first the head alone on a frozen backbone, then everything.
-
-    Attributes:
-        frozen_epochs, frozen_learning_rate: the first phase (skipped for random weights).
-        epochs, learning_rate: the second phase; 0 epochs leave the backbone frozen.
-        warmup_share: share of the second phase's steps in which the rate rises to `learning_rate`, then a cosine falls.
-        class_weights: weigh each class by the inverse of its frequency.
-        monitor: the eval metric that early stopping and the best checkpoint follow.
-        patience: epochs without improvement before the phase ends.
-    """
-
-    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
-    frozen_epochs: Annotated[int, Field(ge=0)] = 3
-    frozen_learning_rate: Positive = 1e-3
-    epochs: Annotated[int, Field(ge=0)] = 10
-    learning_rate: Positive = 1e-4
-    warmup_share: Share = 0.1
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    ema_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    class_weights: bool = True
-    monitor: Literal["auc", "loss"] = "auc"
-    patience: Annotated[int, Field(ge=1)] = 5
-    seed: Annotated[int, Field(ge=0, le=_LARGEST_SEED)] = 1
-    augmentation: Augmentation = Augmentation()
-
-    @model_validator(mode="after")
-    def _some_epochs(self) -> Training:
-        if self.frozen_epochs + self.epochs == 0:
-            raise ValueError("frozen_epochs and epochs are both 0: nothing would be trained")
-        return self
-
-
-class Range(_Strict):
-    """Bounds of one tuned number."""
-
-    min: float
-    max: float
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _rises(self) -> Range:
-        if self.min >= self.max or (self.log and self.min <= 0):
-            raise ValueError("a range needs min below max, and min above 0 where log is true")
-        return self
-
-
-class Tuning(_Strict):
-    """KerasTuner's search; the Tuner runs when `enabled`. What is left out of the space keeps the task's value."""
-
-    enabled: bool = False
-    algorithm: Literal["random", "bayesian", "hyperband"] = "random"
-    max_trials: Annotated[int, Field(ge=1)] = 8
-    epochs: Annotated[int, Field(ge=1)] = 3
-    learning_rate: Range | None = None
-    dropout: Range | None = None
-    hidden: tuple[tuple[Annotated[int, Field(gt=0)], ...], ...] = ()
-
-    @field_validator("learning_rate")
-    @classmethod
-    def _rates_are_positive(cls, bounds: Range | None) -> Range | None:
-        if bounds is not None and bounds.min <= 0:
-            raise ValueError(f"min is {bounds.min:g}; a learning rate lies above 0, e.g. {{min: 1.0e-5, max: 1.0e-2}}")
-        return bounds
-
-    @field_validator("dropout")
-    @classmethod
-    def _dropout_is_a_share(cls, bounds: Range | None) -> Range | None:
-        if bounds is not None and not 0 <= bounds.min < bounds.max < 1:
-            raise ValueError(
-                f"{bounds.min:g}..{bounds.max:g}; dropout lies at or above 0 and below 1, e.g. {{min: 0, max: 0.5}}"
-            )
-        return bounds
-
-    @model_validator(mode="after")
-    def _something_is_tuned(self) -> Tuning:
-        if self.enabled and self.learning_rate is None and self.dropout is None and not self.hidden:
-            raise ValueError(
-                "enabled, with nothing to search: give learning_rate, dropout or hidden, or write enabled: false"
-            )
-        return self
-
-
-class Task(_Strict):
+class Task(Strict):
     """One diagnosis task.
 
     Example:
@@ -417,8 +307,8 @@ class Task(_Strict):
         private = sorted(set(self.extra_columns) & {*MANIFEST_COLUMNS, self.labels.column, *self.labels.names})
         if private:
             problems.append(
-                f"slices by {', '.join(private)}: a slice's values are copied into every record, so it may name a header "
-                f"feature ({', '.join(HEADER_SLICES)}) or a column of your own, no identifier and no label"
+                f"slices by {', '.join(private)}: a slice's values are copied into every record, so it may name a "
+                f"header feature ({', '.join(HEADER_SLICES)}) or a column of your own, no identifier and no label"
             )
         if self.model.weights == "none" and not self.training.epochs:
             problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")

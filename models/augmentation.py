@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from data_schemas.task import Augmentation
+from data_schemas.training_settings import Augmentation
 
 
 def make_augment(settings: Augmentation) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from data_schemas.errors import ConfigurationError
-from data_schemas.task import Range, Task
+from data_schemas.task import Task
+from data_schemas.training_settings import Range
 
 
 def sample(hyperparameters: Any, task: Task) -> dict[str, Any]:

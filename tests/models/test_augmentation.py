@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_schemas.task import Augmentation
+from data_schemas.training_settings import Augmentation
 from models.augmentation import make_augment
 
 SEED = tf.constant([1, 2], tf.int64)
