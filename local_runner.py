@@ -100,7 +100,7 @@ def only_run(output: Path) -> Iterator[None]:
 def _made(output: Path) -> Path:
     """Returns the absolute path of the output folder, made if absent."""
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        output.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold patients' images
     except OSError as error:
         raise ConfigurationError(f"--output {output} cannot be made or used: {error.strerror}") from error
     return output.absolute()

@@ -103,6 +103,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigurationError(f"--server {arguments.server}: give host and port, e.g. 127.0.0.1:8500")
     if bool(arguments.explain) != bool(arguments.heatmap) or (arguments.explain and len(arguments.files) > 1):
         raise ConfigurationError("--explain LABEL, --heatmap PNG and one FILE belong together")
+    if arguments.heatmap and arguments.heatmap.exists():
+        raise ConfigurationError(f"--heatmap {arguments.heatmap} is there already: name a new file, or remove this one")
 
 
 def _check_label(label: str | None, description: ModelDescription) -> None:

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--task", required=True, help="a shipped task (`radflow tasks`) or a YAML file")
     parser.add_argument("--manifest", type=Path, required=True, help="CSV with one row an image")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="receives everything; goes on there")
+    parser.add_argument(
+        "--output", type=output_folder, required=True, metavar="DIR", help="receives everything; goes on there"
+    )
     parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of pretrained weights [RADFLOW_WEIGHTS]")
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON, last")
 
@@ -55,6 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(finished.text())
     finished.raise_if_refused()
     return 0
+
+
+def output_folder(text: str) -> Path:
+    """Returns `--output` as a path; an empty one, as an unset variable of a script gives, is refused."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: name a folder")
+    return Path(text)
 
 
 def weights_folder(given: Path | None) -> Path | None:
@@ -82,6 +91,7 @@ class FinishedRun:
         log: the full log.
         champion: why the candidate was not compared with what is served; empty when it was.
         data_report: DataCheck's page.
+        already_served: the model was served already, so that nothing new was pushed.
     """
 
     result: dict[str, Any]
@@ -90,6 +100,7 @@ class FinishedRun:
     log: Path
     champion: str
     data_report: Path
+    already_served: bool
 
     def text(self) -> str:
         """Returns the result for people."""
@@ -166,6 +177,7 @@ def _traceback(error: Exception) -> str:
 def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], log: Path) -> FinishedRun:
     from components.evaluator.results import read_gates, read_metrics
     from data_schemas.ingest_report import FILE_NAME, IngestReport
+    from data_schemas.model_files import ALREADY_SERVED
     from pipeline.lineage import RunOutputs
 
     outputs = RunOutputs(settings.metadata, run_id)
@@ -191,6 +203,7 @@ def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], l
         log=log,
         champion=champion.properties.get("reason", "") if champion else "",
         data_report=_uri(outputs, "DataCheck", "report") / "data_check.html",
+        already_served=bool(pushed and pushed.properties.get(ALREADY_SERVED)),
     )
 
 

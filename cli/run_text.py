@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -88,5 +89,8 @@ def _gates(gates: list[dict[str, Any]]) -> str:
 def _pushed(finished: FinishedRun) -> str:
     pushed = finished.result["pushed"]
     if pushed:
-        return f"Pushed: {pushed}\nServe it: radflow serve --model {pushed.rsplit('/', 1)[0]}"
+        folder, version = pushed.rsplit("/", 1)
+        new = f"Served already, as version {version}; nothing new was pushed: {pushed}"
+        said = new if finished.already_served else f"Pushed: {pushed}"
+        return f"{said}\nServe it: radflow serve --model {shlex.quote(folder)}"
     return "Not pushed; what was served before stays."

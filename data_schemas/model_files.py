@@ -18,3 +18,6 @@ USABLE, REASON, VERSION = "usable", "reason", "version"
 """Custom properties of the Champion's model: whether it may be compared with (1 or 0), why not, and which it is."""
 NO_CHAMPION = "no champion: nothing is served yet"
 """The reason where there is nothing to compare with."""
+
+ALREADY_SERVED = "already_served"
+"""Custom property of the Pusher's output: 1 when the model was what is served already, so that nothing new was made."""

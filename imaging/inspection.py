@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from data_schemas.errors import Corrupt, ImageRejected, Unsupported
+from data_schemas.errors import Corrupt, ImageRejected, NotDicom, Unsupported
 from imaging.decoders import decode_frames
 from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
 from imaging.limits import MAX_FILE_BYTES, MAX_INSPECTED_SAMPLES
@@ -44,7 +45,10 @@ def inspect_file(path: Path) -> dict[str, Any]:
     """
     answer: dict[str, Any] = dict.fromkeys(FIELDS) | {"file": str(path), "status": "ok"}
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise NotDicom("no regular file, but a pipe, socket or device")  # reading one may never end
+        if found.st_size > MAX_FILE_BYTES:
             raise Unsupported(f"the file is larger than {MAX_FILE_BYTES} bytes")
         data = path.read_bytes()
         if is_raster(data):

@@ -39,7 +39,12 @@ def find_weights(model: Model, *, folder: Path | None) -> Path | None:
     for candidate in filter(None, (folder, cache)):
         if (candidate / name).is_file():
             return candidate / name
-    return _download(url, cache / name)
+    try:
+        return _download(url, cache / name)
+    except WeightsError as error:
+        if folder is None:
+            raise
+        raise WeightsError(f"{folder} has no {name}; {error}") from error
 
 
 def weights_digest(path: Path | None) -> str:

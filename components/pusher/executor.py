@@ -17,6 +17,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
+from data_schemas.model_files import ALREADY_SERVED
 from data_schemas.served_folder import model_digest, newest_version, versions
 
 _HIDDEN = ".pushing-"
@@ -38,7 +39,9 @@ class Executor(executor.Executor):
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
+        before = newest_version(folder)
         version = publish(Path(self.GetModelPath(input_dict)), folder)
+        pushed.set_int_custom_property(ALREADY_SERVED, int(version == before))
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli import manifest as command
-from data_schemas.errors import ManifestError
+from data_schemas.errors import ConfigurationError, ManifestError
 from imaging.layouts import LAYOUTS
 
 
@@ -38,3 +38,11 @@ def test_the_command_offers_the_layouts_that_there_are(tmp_path: Path, layout: s
     words = ["--layout", layout, str(tmp_path), "-o", str(tmp_path / "manifest.csv")]
     with pytest.raises(ManifestError if layout in LAYOUTS else SystemExit):
         run(*words)
+
+
+def test_what_is_there_already_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels.csv").write_text("file,label\n")
+    with pytest.raises(ConfigurationError, match="is there already"):
+        run("--layout", "labels-csv", str(tmp_path), "-o", str(tmp_path / "labels.csv"))
+    assert (tmp_path / "labels.csv").read_text() == "file,label\n"

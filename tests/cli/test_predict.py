@@ -92,6 +92,13 @@ def test_a_heatmap_is_written_for_the_label_asked_for(served_toy, film, expected
     assert heatmap[7, 0] == round(255 * expected_scores[2])  # the toy's ramp ends at the score
 
 
+def test_a_heatmap_overwrites_nothing(tmp_path):
+    (tmp_path / "film.dcm").write_bytes(b"a film")
+    with pytest.raises(ConfigurationError, match="is there already"):
+        run("--server", "localhost:1", tmp_path / "film.dcm", "--explain", "nodule", "--heatmap", tmp_path / "film.dcm")
+    assert (tmp_path / "film.dcm").read_bytes() == b"a film"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

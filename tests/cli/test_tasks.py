@@ -51,3 +51,10 @@ def test_show_and_check_together_are_wrong_usage(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["tasks", "--show", "x", "--check", "y"])
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_check_refuses_a_backbone_that_does_not_exist(tmp_path, capsys):
+    main(["tasks", "--show", "synthetic_chest"])
+    (tmp_path / "wrong.yaml").write_text(capsys.readouterr().out.replace("small_cnn", "alexnet"))
+    assert main(["tasks", "--check", str(tmp_path / "wrong.yaml")]) == 2
+    assert "model.backbone 'alexnet' is unknown" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,3 +108,10 @@ def test_more_frames_than_minutes_allow_are_not_decoded(
 def test_a_missing_file_is_the_callers_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         inspect_file(tmp_path / "a.dcm")
+
+
+def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.dcm")
+    answer = inspect_file(tmp_path / "pipe.dcm")
+    assert answer["status"] == "not_dicom"
+    assert "no regular file" in answer["reason"]
