@@ -31,11 +31,11 @@ from ratios import Ratio, load_average, print_result
 
 from data_schemas.description import ModelDescription
 from data_schemas.schema import build_schema
+from data_schemas.served_folder import version_folders
 from data_schemas.task import Task
 from data_schemas.task_file import load_task, task_to_json
 from imaging.example import serving_example
 from serving.client import ModelClient
-from serving.server.config import version_folders
 from serving.tensors import string_array
 
 TARGET = 1.25

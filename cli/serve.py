@@ -49,7 +49,8 @@ def model_config(folder: Path) -> ModelConfig:
     Raises:
         ConfigurationError: it is neither.
     """
-    from serving.server.config import ModelConfig, VersionPolicy, version_folders
+    from data_schemas.served_folder import version_folders
+    from serving.server.config import ModelConfig, VersionPolicy
 
     path = folder.resolve()
     if (path / "saved_model.pb").is_file():

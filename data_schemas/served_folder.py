@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from data_schemas.errors import ConfigurationError
 
 _CHUNK = 1 << 20
+_VERSION = re.compile(r"[0-9]+")
+_MAX_VERSION = 2**63 - 1
+
+
+def version_folders(base_path: Path) -> dict[int, Path]:
+    """Returns the version folders under a base path by their number; `001` is version 1.
+
+    Hidden folders, files and names that are not a whole number from 0 to 2**63 - 1 are none. Of two folders with one
+    number the one with the shorter name counts.
+
+    Raises:
+        OSError: the base path cannot be listed.
+    """
+    numbered = [entry for entry in base_path.iterdir() if _VERSION.fullmatch(entry.name) and entry.is_dir()]
+    longest_first = sorted(numbered, key=lambda entry: len(entry.name), reverse=True)
+    return {int(entry.name): entry for entry in longest_first if int(entry.name) <= _MAX_VERSION}
 
 
 def versions(folder: Path) -> dict[int, Path]:
-    """Returns the version folders in a served folder, by number; `001` is version 1, as TensorFlow Serving reads it."""
-    if not folder.is_dir():
-        return {}
-    return {int(entry.name): entry for entry in sorted(folder.iterdir()) if entry.is_dir() and entry.name.isdecimal()}
+    """Returns the version folders in a served folder, by number; none where the folder does not exist yet."""
+    return version_folders(folder) if folder.is_dir() else {}
 
 
 def newest_version(folder: Path) -> Path | None:

@@ -17,7 +17,8 @@ from typing import Protocol
 
 import grpc
 
-from serving.server.config import ModelConfig, version_folders
+from data_schemas.served_folder import version_folders
+from serving.server.config import ModelConfig
 from serving.server.errors import RequestError, status_code
 from serving.server.servable import Servable
 

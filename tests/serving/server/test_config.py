@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.server.config import VersionPolicy, version_folders
+from data_schemas.served_folder import version_folders
+from serving.server.config import VersionPolicy
 
 FOLDERS = {version: Path(str(version)) for version in (1, 3, 10)}
 
