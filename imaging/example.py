@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data_schemas import features
 from data_schemas.errors import Unsupported
@@ -16,6 +18,8 @@ from data_schemas.task import Task
 from data_schemas.wire import example_pb2
 from imaging.ages import age_group
 from imaging.canonical import canonical_image, encode_png
+from imaging.content_hash import content_hash
+from imaging.index_row import IndexRow, index_row
 from imaging.manifest import ManifestRow
 from imaging.patients import assign_split, patient_key
 from imaging.pseudonyms import Pseudonyms
@@ -32,12 +36,14 @@ class TrainingExample:
         split: one of `features.SPLITS`.
         patient: the patient's pseudonym.
         warnings: what was odd, naming the manifest's row alone.
+        index_row: its row of the image index.
     """
 
     serialized: bytes
     split: str
     patient: str
     warnings: tuple[str, ...]
+    index_row: IndexRow
 
 
 def training_example(
@@ -64,16 +70,18 @@ def training_example(
         patient_id=row.patient_id or header.patient_id, issuer=header.issuer, site=row.site, study_instance_uid=study
     )
     warnings += [f"row {row.row}: {warning}" for warning in key.warnings]
-    digest = hashlib.sha256(data).hexdigest()
+    digest = content_hash(data)
     patient = pseudonyms.pseudonym("patient", key.key)
-    example = _example(source, task, row)
-    _put_text(example, features.EXAMPLE_ID, pseudonyms.pseudonym("image", digest))
+    file_hash = pseudonyms.pseudonym("image", digest)
+    example, image = _example(source, task, row)
+    _put_text(example, features.EXAMPLE_ID, file_hash)
     _put_text(example, features.PATIENT, patient)
     # An image without a study is one of its own: nothing says that two belong together.
     _put_text(example, features.STUDY, pseudonyms.pseudonym("study", f"{key.key}\0{study or digest}"))
     _put_labels(example, row, task)
     split = assign_split(key.key, task=task, given=row.split, given_splits=given_splits)
-    return TrainingExample(_serialized(example), split, patient, tuple(warnings))
+    index = index_row(example, image, header=header, split=split, file_hash=file_hash, pseudonyms=pseudonyms)
+    return TrainingExample(_serialized(example), split, patient, tuple(warnings), index)
 
 
 def serving_example(data: bytes, *, task: Task) -> bytes:
@@ -82,11 +90,13 @@ def serving_example(data: bytes, *, task: Task) -> bytes:
     Raises:
         NotDicom, NoPixels, Unsupported, Corrupt: as `training_example`.
     """
-    return _serialized(_example(read_source(data, frame=task.image.frame), task, None))
+    return _serialized(_example(read_source(data, frame=task.image.frame), task, None)[0])
 
 
-def _example(source: SourceImage, task: Task, row: ManifestRow | None) -> example_pb2.Example:
-    """Returns all features but identity and label, in a task that accepts the image."""
+def _example(
+    source: SourceImage, task: Task, row: ManifestRow | None
+) -> tuple[example_pb2.Example, NDArray[np.uint16]]:
+    """Returns all features but identity and label, in a task that accepts the image, and the canonical image."""
     header = source.header if row is None else _overridden(source.header, row)
     _check_accepted(header, task)
     image = canonical_image(source, task)
@@ -101,7 +111,7 @@ def _example(source: SourceImage, task: Task, row: ManifestRow | None) -> exampl
     _put_floats(example, features.AGE_YEARS, [] if header.age_years is None else [header.age_years])
     for name, value in _header_slices(header, row, task).items():
         _put_text(example, name, value or features.UNKNOWN)
-    return example
+    return example, image
 
 
 def _overridden(header: SourceHeader, row: ManifestRow) -> SourceHeader:

@@ -1,12 +1,15 @@
-"""One shard of an ingest, without Beam or TensorFlow: rows to serialized examples, and what is told of them."""
+"""One shard of an ingest, without Beam or TensorFlow: rows to records on disk, and what is told of them."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from components.dicom_example_gen.tfrecord import RecordWriter
+from components.image_index import index_file, write_index
+from components.whole_file import whole_file
 from data_schemas.errors import Corrupt, ImageRejected
 from data_schemas.features import SPLITS
 from data_schemas.ingest_report import IngestReport, Reject
@@ -14,6 +17,8 @@ from data_schemas.task import Task
 from imaging.example import TrainingExample, training_example
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
+
+_LETHAL = Corrupt("decoding it ends the process")
 
 
 @dataclass
@@ -28,43 +33,77 @@ class ShardResult:
     warnings: dict[str, list[int]] = field(default_factory=dict)
 
 
-def encode_rows(
-    rows: Sequence[ManifestRow],
-    *,
-    task: Task,
-    pseudonyms: Pseudonyms,
-    given_splits: tuple[str, ...],
-    threads: Executor,
-    result: ShardResult,
-    said: Callable[[], None],
-) -> Iterator[tuple[str, bytes]]:
-    """Yields (split, serialized tf.Example) for every row that can be used, in order, and fills `result`.
+@dataclass(frozen=True)
+class Shard:
+    """Rows that one process decodes and writes.
 
-    Args:
-        rows: the shard's rows.
-        task: the task.
-        pseudonyms: what names patients, studies and images.
-        given_splits: the splits that the manifest's rows name.
-        threads: decodes rows side by side.
-        result: receives counts, rejects and warnings.
-        said: called after each row, for the progress.
+    Attributes:
+        index, count: name its files, `index` of `count`.
+        rows: of the manifest.
+        lethal: numbers of rows that end the process which decodes them, found the hard way; they are not opened.
     """
 
-    def encode(row: ManifestRow) -> TrainingExample | ImageRejected:
-        try:
-            data = _read(row)
-            return training_example(data, row=row, task=task, pseudonyms=pseudonyms, given_splits=given_splits)
-        except ImageRejected as rejection:
-            return rejection
+    index: int
+    count: int
+    rows: tuple[ManifestRow, ...]
+    lethal: frozenset[int] = frozenset()
 
-    for row, encoded in zip(rows, threads.map(encode, rows), strict=True):
-        result.rows += 1
-        said()
-        if isinstance(encoded, ImageRejected):
-            result.rejects.append(Reject(row=row.row, status=encoded.status, reason=str(encoded)))
-            continue
-        _count(row, encoded, task, result)
-        yield encoded.split, encoded.serialized
+
+@dataclass(frozen=True)
+class ShardJob:
+    """What all shards of an ingest share.
+
+    Attributes:
+        task: the task.
+        given_splits: the splits that the manifest's rows name.
+        pseudonyms: what names patients, studies and images.
+        folders: where each split's records go.
+        index_folder: where the image index goes.
+    """
+
+    task: Task
+    given_splits: tuple[str, ...]
+    pseudonyms: Pseudonyms
+    folders: Mapping[str, str]
+    index_folder: str
+
+
+def write_shard(shard: Shard, job: ShardJob, said: Callable[[], None]) -> ShardResult:
+    """Writes a shard's records, a file for every split, and its part of the image index; replaces what was there.
+
+    Args:
+        shard: the rows.
+        job: what the ingest is about.
+        said: called after each row, for the progress.
+    """
+    result, index = ShardResult(), []
+    name = f"data_tfrecord-{shard.index:05d}-of-{shard.count:05d}.gz"
+    with ExitStack() as stack:
+        # Every split gets a file from every shard, an empty one too: TFX's readers refuse a split without files.
+        writers = {split: stack.enter_context(_writer(f"{folder}/{name}")) for split, folder in job.folders.items()}
+        for row in shard.rows:
+            encoded = _LETHAL if row.row in shard.lethal else encode_row(row, job)
+            if isinstance(encoded, ImageRejected):
+                result.rejects.append(Reject(row=row.row, status=encoded.status, reason=str(encoded)))
+            else:
+                writers[encoded.split].write(encoded.serialized)
+                index.append(encoded.index_row)
+                _count(row, encoded, job.task, result)
+            result.rows += 1
+            said()
+    with whole_file(f"{job.index_folder}/{index_file(shard.index, shard.count)}") as file:
+        write_index(index, file, task=job.task)
+    return result
+
+
+def encode_row(row: ManifestRow, job: ShardJob) -> TrainingExample | ImageRejected:
+    """Returns the record of a row, or why there is none."""
+    try:
+        return training_example(
+            _read(row), row=row, task=job.task, pseudonyms=job.pseudonyms, given_splits=job.given_splits
+        )
+    except ImageRejected as rejection:
+        return rejection
 
 
 def merge_results(results: Sequence[ShardResult], *, task: Task, key_id: str) -> str:
@@ -86,6 +125,14 @@ def merge_results(results: Sequence[ShardResult], *, task: Task, key_id: str) ->
         pseudonym_key_id=key_id,
     )
     return report.model_dump_json(indent=1)
+
+
+@contextmanager
+def _writer(path: str) -> Iterator[RecordWriter]:
+    with whole_file(path) as file:
+        writer = RecordWriter(file)
+        yield writer
+        writer.close()
 
 
 def _read(row: ManifestRow) -> bytes:

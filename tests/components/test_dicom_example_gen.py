@@ -15,6 +15,7 @@ from tfx.utils import proto_utils
 
 from components.artifacts import IngestReport as IngestReportArtifact
 from components.dicom_example_gen import executor
+from components.image_index import read_index
 from data_schemas import features
 from data_schemas.ingest_report import IngestReport
 from data_schemas.task_file import task_to_json
@@ -65,8 +66,13 @@ def _ingest(manifest: Path, output: Path) -> tuple[dict[str, list[bytes]], Inges
 
 
 @pytest.fixture(scope="module")
-def ingested(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[bytes]], IngestReport]:
-    return _ingest(manifest, tmp_path_factory.mktemp("first"))
+def first_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("first")
+
+
+@pytest.fixture(scope="module")
+def ingested(manifest: Path, first_output: Path) -> tuple[dict[str, list[bytes]], IngestReport]:
+    return _ingest(manifest, first_output)
 
 
 def test_every_usable_row_is_in_one_split(ingested: tuple[dict[str, list[bytes]], IngestReport]) -> None:
@@ -93,7 +99,7 @@ def test_the_number_of_shards_changes_neither_records_nor_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     records, report = ingested
-    monkeypatch.setattr(executor, "_SHARD_ROWS", 10)
+    monkeypatch.setattr(executor, "_FEWEST_ROWS", 10)
     again, report_again = _ingest(manifest, tmp_path)
     assert len(list((tmp_path / "examples" / "Split-train").iterdir())) == 7
     for split in features.SPLITS:
@@ -116,6 +122,29 @@ def test_the_report_names_neither_files_nor_patients(
 ) -> None:
     text = json.dumps(ingested[1].model_dump())
     assert "patient1" not in text and ".png" not in text and str(manifest.parent) not in text
+
+
+def test_the_index_has_every_record_without_its_pixels(
+    ingested: tuple[dict[str, list[bytes]], IngestReport], first_output: Path
+) -> None:
+    records, _ = ingested
+    index = read_index(first_output / "report")
+    assert dict(zip(index["manifest_row"].to_pylist(), index["split"].to_pylist(), strict=True)) == {
+        _row(record): split for split, found in records.items() for record in found
+    }
+    assert index["label"].to_pylist()[:3] == ["normal", "nodule", "cavity"]
+    assert len(set(index["pixel_hash"].to_pylist())) == ROWS
+    assert index["patient"][0] == index["patient"][1] and index["patient"][1] != index["patient"][2]
+    assert index["age_years"].null_count == ROWS and index["sex"][0].as_py() == features.UNKNOWN
+    assert "image" not in index.column_names
+
+
+def test_the_index_is_keyed_and_names_nobody(manifest: Path, first_output: Path, tmp_path: Path) -> None:
+    _ingest(manifest, tmp_path)
+    first, other = read_index(first_output / "report"), read_index(tmp_path / "report")
+    for column in ("patient", "study", "example_id", "file_hash", "pixel_hash"):
+        assert not set(first[column].to_pylist()) & set(other[column].to_pylist())
+    assert "patient0" not in str(first.to_pydict())
 
 
 def _row(record: bytes) -> int:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from components.dicom_example_gen.tfrecord import RecordWriter, masked_crc
+
+RECORDS = [b"", b"one", bytes(range(256)) * 1000]
+
+
+def test_tensorflow_reads_what_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "records.gz"
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        for record in RECORDS:
+            writer.write(record)
+        writer.close()
+    read = tf.data.TFRecordDataset(str(path), compression_type="GZIP").as_numpy_iterator()
+    assert list(read) == RECORDS
+
+
+def test_no_record_is_an_empty_file_that_tensorflow_reads(tmp_path: Path) -> None:
+    path = tmp_path / "records.gz"
+    with path.open("wb") as file:
+        RecordWriter(file).close()
+    assert list(tf.data.TFRecordDataset(str(path), compression_type="GZIP").as_numpy_iterator()) == []
+
+
+def test_masked_crc_is_tensorflows() -> None:
+    # The CRC-32C of "123456789" is 0xE3069283 (RFC 3720, B.4 has others); rotated right by 15 and plus 0xA282EAD8.
+    rotated = (0xE3069283 >> 15 | 0xE3069283 << 17) & 0xFFFFFFFF
+    assert masked_crc(b"123456789") == ((rotated + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
