@@ -27,8 +27,8 @@ from pipeline.settings import PipelineSettings, pseudonym_key, served_folder
 _TENSORFLOW = ("tensorflow", "keras", "tensorflow-transform")
 _CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": (
-        ("data_schemas", "imaging", "components.dicom_example_gen"),
-        ("imagecodecs", "numpy", "opencv-python-headless", "pydicom"),
+        ("data_schemas", "imaging", "components.dicom_example_gen", "components.image_index"),
+        ("imagecodecs", "numpy", "opencv-python-headless", "pyarrow", "pydicom", "xxhash"),
     ),
     "data_check": (("data_schemas", "reports", "components.data_check"), ()),
     "transform": (("data_schemas", "models"), _TENSORFLOW),

@@ -13,11 +13,7 @@ pixel_array, VOI LUT, resize, PNG.
 from __future__ import annotations
 
 import argparse
-import csv
-import logging
 import multiprocessing
-import os
-import shutil
 import sys
 import tempfile
 import time
@@ -32,14 +28,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pydicom
+from ingest_run import ingest, quieten, write_manifest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 from ratios import Ratio, load_average, print_result
 
-from data_schemas.ingest_report import FILE_NAME, IngestReport
 from data_schemas.task import Task
-from data_schemas.task_file import load_task, task_to_json
+from data_schemas.task_file import load_task
 from imaging.canonical import canonical_image, encode_png
 from imaging.manifest import read_manifest
 from imaging.source import read_source
@@ -56,7 +52,7 @@ _PACKAGES = ("apache-beam", "tfx", "numpy", "opencv-python-headless", "pydicom")
 def main() -> int:
     """Measures and prints; returns 0, whether the target is met or not."""
     arguments, load = _parse(), load_average()
-    _quieten()
+    quieten()
     films = load_task("chest_xray_pneumonia")
     films = films.model_copy(update={"image": films.image.model_copy(update={"max_side": 512})})
     kinds = {"films": (films, _write_films), "the demo's sample": (load_task("synthetic_chest"), _write_sample)}
@@ -80,12 +76,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, default=4, help="repetitions, for the spread [%(default)s]")
     parser.add_argument("--processes", type=int, default=2, help="processes of the bare loop [%(default)s]")
     return parser.parse_args()
-
-
-def _quieten() -> None:
-    """Keeps the start-up lines of TensorFlow, Beam and TFX off the terminal; to be called before they are imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger().setLevel(logging.ERROR)
 
 
 def _write_sample(folder: Path) -> list[Path]:
@@ -123,20 +113,6 @@ def _film(pixels: np.ndarray, *, number: int) -> FileDataset:
     return film
 
 
-def _write_manifest(path: Path, files: Sequence[Path], *, label: str, images: int) -> Path:
-    """Writes a manifest of so many images, each a link of its own to one of the files."""
-    folder = path.with_suffix("")
-    folder.mkdir()
-    with path.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target)
-        writer.writerow(("file", "label"))
-        for index in range(images):
-            link = folder / f"{index:05d}.dcm"
-            link.hardlink_to(files[index % len(files)])
-            writer.writerow((link, label))
-    return path
-
-
 @dataclass(frozen=True)
 class _Block:
     """Seconds of the bare loop, of the executor, of the executor on fewer images, and of pydicom's loop on those."""
@@ -151,23 +127,23 @@ def _measure(
     task: Task, files: Sequence[Path], *, folder: Path, pool: Pool, arguments: argparse.Namespace
 ) -> list[_Block]:
     label, images = task.labels.names[0], arguments.images
-    large = _write_manifest(folder / "large.csv", files, label=label, images=images)
-    small = _write_manifest(folder / "small.csv", files, label=label, images=images // _SMALL)
+    large = write_manifest(folder / "large.csv", files, label=label, images=images)
+    small = write_manifest(folder / "small.csv", files, label=label, images=images // _SMALL)
     paths = [row.file for row in read_manifest(large, task).rows]
     uncompressed = all(
         read_source(file.read_bytes()).header.transfer_syntax == ExplicitVRLittleEndian for file in files
     )
     _bare_loop(paths[::_SMALL], task=task, folder=folder, pool=pool)
-    _ingest(small, task=task, folder=folder / "warm-up")
+    ingest(small, task=task, folder=folder / "warm-up")
     blocks = []
     for block in range(arguments.blocks):
         # Half of the bare loop goes before and half after, so that a machine that slows down slows both sides.
         before = _bare_loop(paths[::2], task=task, folder=folder, pool=pool)
-        ingest = _ingest(large, task=task, folder=folder / f"large-{block}")
+        executor = ingest(large, task=task, folder=folder / f"large-{block}")
         after = _bare_loop(paths[1::2], task=task, folder=folder, pool=pool)
-        few = _ingest(small, task=task, folder=folder / f"small-{block}")
+        few = ingest(small, task=task, folder=folder / f"small-{block}")
         naive = _naive_loop(paths[::_SMALL], task=task, folder=folder) if uncompressed else None
-        blocks.append(_Block(before + after, ingest, few, naive))
+        blocks.append(_Block(before + after, executor, few, naive))
     return blocks
 
 
@@ -193,35 +169,6 @@ def _naive_loop(paths: Sequence[Path], *, task: Task, folder: Path) -> float:
         small = cv2.resize(unit, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / f"{path.stem}.png"), np.rint(small * 65_535).astype(np.uint16))
     return time.perf_counter() - started
-
-
-def _ingest(manifest: Path, *, task: Task, folder: Path) -> float:
-    """Runs DicomExampleGen's executor as TFX's launcher does; raises if an image was left out."""
-    from tfx.proto import example_gen_pb2
-    from tfx.types import standard_artifacts
-    from tfx.utils import proto_utils
-
-    from components.artifacts import IngestReport as Report
-    from components.dicom_example_gen.executor import Executor
-
-    examples, report = standard_artifacts.Examples(), Report()
-    examples.uri, report.uri = str(folder / "examples"), str(folder / "report")
-    pattern = example_gen_pb2.Input.Split(name="manifest", pattern=manifest.name)
-    properties = {
-        "task": task_to_json(task),
-        "input_base": str(manifest.parent),
-        "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=[pattern])),
-        "pseudonym_key": str(folder.parent / "key" / "pseudonym.key"),
-    }
-    context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1")
-    started = time.perf_counter()
-    Executor(context).Do({}, {"examples": [examples], "ingest_report": [report]}, properties)
-    seconds = time.perf_counter() - started
-    result = IngestReport.model_validate_json((folder / "report" / FILE_NAME).read_text(encoding="utf-8"))
-    if result.rejects:
-        raise RuntimeError(f"{len(result.rejects)} of {result.rows} images were rejected: {result.rejects[0].reason}")
-    shutil.rmtree(folder)
-    return seconds
 
 
 def _ratios(name: str, blocks: Sequence[_Block]) -> list[Ratio]:

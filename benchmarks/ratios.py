@@ -22,12 +22,14 @@ class Ratio:
         blocks: the ratio of each block; its two sides ran one after the other.
         target: the bound, or None for a ratio that only informs.
         at_least: the bound is a lower one.
+        tolerance: where given, the median must lie so near the target, on either side.
     """
 
     what: str
     blocks: Sequence[float]
     target: float | None = None
     at_least: bool = False
+    tolerance: float | None = None
 
     @property
     def value(self) -> float:
@@ -39,6 +41,8 @@ class Ratio:
         """Whether the median keeps the bound; None without one."""
         if self.target is None:
             return None
+        if self.tolerance is not None:
+            return abs(self.value - self.target) <= self.tolerance
         return self.value >= self.target if self.at_least else self.value <= self.target
 
     def line(self) -> str:
@@ -47,6 +51,8 @@ class Ratio:
         if self.target is None:
             return f"{self.what}: {spread}, for information"
         bound = f"target at {'least' if self.at_least else 'most'} {self.target:g}"
+        if self.tolerance is not None:
+            bound = f"target {self.target - self.tolerance:g} to {self.target + self.tolerance:g}"
         return f"{self.what}: {spread}, {bound}: {'met' if self.met else 'MISSED'}"
 
     def as_json(self) -> dict[str, Any]:

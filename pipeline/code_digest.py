@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -13,22 +13,25 @@ def code_digest(packages: Sequence[str], *, distributions: Sequence[str] = ()) -
     """Returns a SHA-256, in hex, over the Python sources of packages, without importing them, and library versions.
 
     Args:
-        packages: names of installed packages of ours, dots allowed.
+        packages: names of installed packages or modules of ours, dots allowed.
         distributions: names of libraries whose version decides what comes out, e.g. a decoder's.
     """
     digest = hashlib.sha256()
     for package in packages:
-        for folder in _folders(package):
-            for path in sorted(folder.rglob("*.py")):
-                digest.update(f"{package}/{path.relative_to(folder)}\0".encode())
-                digest.update(path.read_bytes())
+        for name, path in _sources(package):
+            digest.update(f"{package}/{name}\0".encode())
+            digest.update(path.read_bytes())
     for name in distributions:
         digest.update(f"{name}=={metadata.version(name)}\0".encode())
     return digest.hexdigest()
 
 
-def _folders(package: str) -> list[Path]:
+def _sources(package: str) -> Iterator[tuple[str, Path]]:
+    """Yields the Python files of a package or module, each with its path inside it."""
     spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    if spec is None or (not spec.has_location and not spec.submodule_search_locations):
         raise ModuleNotFoundError(f"no package {package!r} to digest")
-    return [Path(folder) for folder in spec.submodule_search_locations]
+    if not spec.submodule_search_locations:
+        yield "", Path(str(spec.origin))
+    for folder in map(Path, spec.submodule_search_locations or ()):
+        yield from ((str(path.relative_to(folder)), path) for path in sorted(folder.rglob("*.py")))

@@ -38,6 +38,14 @@ def test_a_file_that_moves_between_folders_changes_it(package: Path) -> None:
     assert code_digest(["digested"]) != before
 
 
+def test_one_module_is_digested_without_its_neighbours(package: Path) -> None:
+    before = code_digest(["digested.inner.a"])
+    (package / "inner" / "b.py").write_text("x = 1\n")
+    assert code_digest(["digested.inner.a"]) == before
+    (package / "inner" / "a.py").write_text("x = 1\n")
+    assert code_digest(["digested.inner.a"]) != before
+
+
 def test_what_is_no_source_does_not_matter(package: Path) -> None:
     before = code_digest(["digested"])
     (package / "notes.txt").write_text("x")

@@ -1,0 +1,64 @@
+"""What the ingest benchmarks share: a manifest of many links to few files, and the executor as TFX runs it."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_schemas.ingest_report import FILE_NAME, IngestReport
+from data_schemas.task import Task
+from data_schemas.task_file import task_to_json
+
+
+def quieten() -> None:
+    """Keeps the start-up lines of TensorFlow, Beam and TFX off the terminal; to be called before they are imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger().setLevel(logging.ERROR)
+
+
+def write_manifest(path: Path, files: Sequence[Path], *, label: str, images: int) -> Path:
+    """Writes a manifest of so many images, each a link of its own to one of the files."""
+    folder = path.with_suffix("")
+    folder.mkdir()
+    with path.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(("file", "label"))
+        for index in range(images):
+            link = folder / f"{index:05d}.dcm"
+            link.hardlink_to(files[index % len(files)])
+            writer.writerow((link, label))
+    return path
+
+
+def ingest(manifest: Path, *, task: Task, folder: Path) -> float:
+    """Returns the seconds of DicomExampleGen's executor; raises if an image was left out."""
+    from tfx.proto import example_gen_pb2
+    from tfx.types import standard_artifacts
+    from tfx.utils import proto_utils
+
+    from components.artifacts import IngestReport as Report
+    from components.dicom_example_gen.executor import Executor
+
+    examples, report = standard_artifacts.Examples(), Report()
+    examples.uri, report.uri = str(folder / "examples"), str(folder / "report")
+    pattern = example_gen_pb2.Input.Split(name="manifest", pattern=manifest.name)
+    properties = {
+        "task": task_to_json(task),
+        "input_base": str(manifest.parent),
+        "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=[pattern])),
+        "pseudonym_key": str(folder.parent / "key" / "pseudonym.key"),
+    }
+    context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1")
+    started = time.perf_counter()
+    Executor(context).Do({}, {"examples": [examples], "ingest_report": [report]}, properties)
+    seconds = time.perf_counter() - started
+    result = IngestReport.model_validate_json((folder / "report" / FILE_NAME).read_text(encoding="utf-8"))
+    if result.rejects:
+        raise RuntimeError(f"{len(result.rejects)} of {result.rows} images were rejected: {result.rejects[0].reason}")
+    shutil.rmtree(folder)
+    return seconds
