@@ -12,10 +12,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from data_schemas.features import HEADER_SLICES, SPLITS
-from data_schemas.strict import Positive, Share, Strict
+from data_schemas.image_settings import Image, Intensity
+from data_schemas.strict import Positive, Share, Strict, Text
 from data_schemas.training_settings import Augmentation, Training, Tuning
-
-Text = Annotated[str, Field(min_length=1)]
 
 METRICS = (
     "auroc",
@@ -48,45 +47,6 @@ MANIFEST_COLUMNS = (
 """Manifest columns that have a meaning of their own, so that no finding's column may be called so."""
 
 _TASK_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-
-
-class Window(Strict):
-    """A CT window in Hounsfield units: shown linearly from center - width / 2 to center + width / 2."""
-
-    center: float
-    width: Positive
-
-
-class Intensity(Strict):
-    """How stored values become the canonical 16-bit image; `imaging.intensity` documents each policy.
-
-    `voi` follows the file's VOI LUT or window (CR, DX, MG, XA, US); `full_range` stretches the stored range,
-    `percentile` two percentiles of the image (MR); `hounsfield` keeps Hounsfield units + 32768 (CT), and the graph
-    applies `windows`.
-    """
-
-    policy: Literal["voi", "full_range", "percentile", "hounsfield"] = "voi"
-    percentiles: tuple[Annotated[float, Field(ge=0, lt=100)], Annotated[float, Field(gt=0, le=100)]] = (1.0, 99.0)
-    windows: tuple[Window, ...] = ()
-
-    @model_validator(mode="after")
-    def _windows_belong_to_hounsfield(self) -> Intensity:
-        if (self.policy == "hounsfield") != bool(self.windows):
-            raise ValueError(
-                "`windows` belongs to `policy: hounsfield`, which needs at least one: give both or neither"
-            )
-        if self.percentiles[0] >= self.percentiles[1]:
-            raise ValueError("`percentiles` must rise, e.g. [1, 99]")
-        return self
-
-
-class Image(Strict):
-    """Geometry: the canonical image's longest side, the network's input size, which frame, and normalization."""
-
-    max_side: Annotated[int, Field(ge=16, le=4096)] = 512
-    size: tuple[Annotated[int, Field(ge=16, le=2048)], Annotated[int, Field(ge=16, le=2048)]] = (224, 224)
-    frame: Literal["first", "middle"] = "first"
-    normalization: Literal["unit", "standardized"] = "unit"
 
 
 class Labels(Strict):
@@ -231,6 +191,7 @@ class Task(Strict):
     limitations: tuple[Text, ...] = ()
     modalities: Annotated[tuple[Text, ...], Field(min_length=1)]
     views: tuple[Text, ...] = ()
+    accepts_for_processing: bool = False
     intensity: Intensity = Intensity()
     image: Image = Image()
     labels: Labels
@@ -295,6 +256,11 @@ class Task(Strict):
         problems = [f"gate {name!r} stands more than once" for name in sorted(set(names)) if names.count(name) > 1]
         for gate in self.gates:
             problems += self._gate_problems(gate)
+        if self.intensity.policy == "hounsfield" and self.modalities != ("CT",):
+            problems.append(
+                f"intensity.policy: hounsfield with modalities {', '.join(self.modalities)}: only CT has Hounsfield "
+                "units; use voi (CR, DX, MG, XA), percentile (MR, US), or modalities: [CT]"
+            )
         if self.image.normalization == "standardized" and self.model.weights != "none":
             problems.append(
                 "image.normalization: standardized clashes with pretrained weights, which bring their own scaling"

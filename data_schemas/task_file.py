@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from data_schemas.errors import TaskError
-from data_schemas.task import Gate, Image, Model, Task
+from data_schemas.image_settings import Image
+from data_schemas.task import Gate, Model, Task
 
 _TASKS = importlib.resources.files("data_schemas") / "tasks"
 

@@ -18,20 +18,31 @@ _PNG_OPTIONS = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 def canonical_image(source: SourceImage, task: Task) -> NDArray[np.uint16]:
     """Returns the canonical image of a source, (rows, columns) uint16, longest side at most `task.image.max_side`."""
     values = canonical_values(source.pixels, source.presentation, task.intensity)
-    return shrunk(values, task.image.max_side)
+    return fitted(values, task.image.max_side, aspect=source.presentation.aspect)
 
 
-def shrunk(image: NDArray[np.uint16], max_side: int) -> NDArray[np.uint16]:
-    """Returns an image whose longest side is at most `max_side`, aspect kept; never enlarged.
+def fitted(image: NDArray[np.uint16], max_side: int, *, aspect: float = 1.0) -> NDArray[np.uint16]:
+    """Returns an image with square pixels whose longest side is at most `max_side`.
 
-    Each pixel becomes the mean of the area that it covers (INTER_AREA), so nothing aliases.
+    Pixels that are not square are drawn out along their longer side (PS3.3, C.7.6.3.1.7), so that none is lost; then
+    the image is shrunk where it is too long, and never enlarged. Where it shrinks, each pixel becomes the mean of the
+    area that it covers (INTER_AREA), so nothing aliases.
+
+    Args:
+        image: (rows, columns).
+        max_side: pixels.
+        aspect: height of a pixel over its width.
     """
     rows, columns = image.shape
-    scale = max_side / max(rows, columns)
-    if scale >= 1:
-        return image
-    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint16)
+    height, width = rows * max(aspect, 1.0), columns * max(1 / aspect, 1.0)
+    scale = min(1.0, max_side / max(height, width))
+    to_rows, to_columns = max(1, round(height * scale)), max(1, round(width * scale))
+    smaller = (min(to_columns, columns), min(to_rows, rows))
+    if smaller != (columns, rows):
+        image = np.asarray(cv2.resize(image, smaller, interpolation=cv2.INTER_AREA), np.uint16)
+    if (to_columns, to_rows) != smaller:
+        image = np.asarray(cv2.resize(image, (to_columns, to_rows), interpolation=cv2.INTER_LINEAR), np.uint16)
+    return image
 
 
 def encode_png(image: NDArray[np.uint16]) -> bytes:

@@ -127,7 +127,16 @@ def _overridden(header: SourceHeader, row: ManifestRow) -> SourceHeader:
 
 
 def _check_accepted(header: SourceHeader, task: Task) -> None:
-    """Raises unless the task takes this modality and view; one that is not known is taken."""
+    """Raises unless the task takes this modality, view and intent; one that is not known is taken.
+
+    FOR PROCESSING images (PS3.3, C.8.11.1.1.1) hold what the detector measured, before the maker's processing, and have
+    no VOI that would show them.
+    """
+    if header.intent == "FOR PROCESSING" and not task.accepts_for_processing:
+        raise Unsupported(
+            "Presentation Intent Type is FOR PROCESSING: raw detector values, not made to be looked at; send the FOR "
+            "PRESENTATION image, or set accepts_for_processing: true in the task"
+        )
     if header.modality and header.modality not in task.modalities:
         raise Unsupported(f"modality {header.modality[:16]}; the task takes {', '.join(task.modalities)}")
     if header.view and task.views and header.view not in task.views:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import Unsupported
-from data_schemas.task import Intensity
+from data_schemas.image_settings import Intensity
 from imaging.presentation import LookupTable, Presentation, VoiWindow
 
 FULL_SCALE = 65_535
@@ -32,15 +32,20 @@ def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity
     """Returns an image in canonical 16-bit values, the lowest of which is black whatever the file's polarity.
 
     Policies:
-        voi: the VOI LUT (PS3.3, C.11.2.1.1), else the first window; without either, the stored range of an image that
-            is `display_ready`, else the image's own range. For CR, DX, MG, XA and US, whose makers and radiographers
-            chose that window.
-        full_range: 0..65535 is the range that Bits Stored allows: nothing depends on the image or its window.
-        percentile: 0..65535 is between two percentiles of the image (nearest rank): for MR, which has no unit.
-        hounsfield: HU + 32768, so that the windows can be chosen later, in the graph. For CT.
+        voi: the VOI LUT (PS3.3, C.11.2.1.1), else the window (C.11.2.1.2); of several the first, or the one that
+            `voi_window` names. Without either, the stored range of an image that is `display_ready`, else the image's
+            own range. For CR, DX and MG: their stored values have no unit, and FOR PRESENTATION images (C.8.11.1.1.1)
+            carry the window or LUT with which their maker meant them to be read.
+        full_range: 0..65535 is the range that Bits Stored allows: nothing depends on the image or its window. For
+            images that were made for display without a window, such as secondary captures.
+        percentile: 0..65535 is between two percentiles of the image (nearest rank). For MR, whose stored values have
+            no unit and change with the coil and the sequence (C.8.3.1 has no Rescale), and for US, whose gain the
+            examiner turns; their windows are what one reader last chose.
+        hounsfield: HU + 32768, so that the windows can be chosen later, in the graph. For CT, the modality whose
+            values have a unit that means the same on every scanner (C.8.2.1, Rescale Type HU).
 
-    Pixel padding takes no part in ranges and percentiles, and becomes black, or air in Hounsfield units. MONOCHROME1 is
-    inverted once, last.
+    Pixel padding (C.7.5.1.1.2) takes no part in ranges and percentiles, and becomes black, or air in Hounsfield units.
+    MONOCHROME1 and Presentation LUT Shape INVERSE are inverted once, last (PS3.4, N.2).
 
     Args:
         pixels: (rows, columns), stored values of any integer or float type.
@@ -125,15 +130,32 @@ def _require_hounsfield(presentation: Presentation) -> None:
 
 def _unit(values: Values, counts: NDArray[Any], presentation: Presentation, intensity: Intensity) -> Values:
     """Returns values in 0..1 by a policy that shows them."""
-    if intensity.policy == "voi" and presentation.voi_lut is not None:
-        return np.divide(looked_up(values, presentation.voi_lut), 2**presentation.voi_lut.bits - 1)
-    if intensity.policy == "voi" and presentation.window is not None:
-        return windowed(values, presentation.window)
+    if intensity.policy == "voi" and (presentation.voi_luts or presentation.windows):
+        chosen = chosen_voi(presentation, intensity.voi_window)
+        if isinstance(chosen, VoiWindow):
+            return windowed(values, chosen)
+        return np.divide(looked_up(values, chosen), 2**chosen.bits - 1)
     if intensity.policy == "percentile":
         return _stretched(values, *_percentiles(values, counts, intensity.percentiles))
     if intensity.policy == "full_range" or presentation.display_ready:
         return _stretched(values, *_stored_range(presentation))
     return _stretched(values, *_percentiles(values, counts, (0, 100)))
+
+
+def chosen_voi(presentation: Presentation, wanted: int | str) -> LookupTable | VoiWindow:
+    """Returns the VOI LUT or window that a task shows (PS3.3, C.11.2.1: the file's are alternatives).
+
+    Args:
+        presentation: with at least one of them.
+        wanted: a number, the first being 1, of the VOI LUTs or, where there are none, of the windows; or an explanation
+            of either, in whatever case. One that the file does not have is the first.
+    """
+    offered: list[LookupTable | VoiWindow] = [*presentation.voi_luts, *presentation.windows]
+    if isinstance(wanted, str):
+        named = (one for one in offered if one.explanation.upper() == wanted.strip().upper())
+        return next(named, offered[0])
+    kind = presentation.voi_luts or presentation.windows
+    return kind[wanted - 1] if wanted <= len(kind) else kind[0]
 
 
 def _stretched(values: Values, low: float, high: float) -> Values:
@@ -142,8 +164,7 @@ def _stretched(values: Values, low: float, high: float) -> Values:
 
 def _stored_range(presentation: Presentation) -> tuple[float, float]:
     """Returns the modality values of the lowest and highest stored value that Bits Stored allows."""
-    low = -(2 ** (presentation.bits_stored - 1)) if presentation.signed else 0
-    ends = modality_values(np.array([low, low + 2**presentation.bits_stored - 1], np.float64), presentation)
+    ends = modality_values(np.array(presentation.stored_range, np.float64), presentation)
     return float(ends.min()), float(ends.max())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas import features
-from data_schemas.task import Intensity, Window
+from data_schemas.image_settings import Intensity, Window
 from imaging.intensity import FULL_SCALE, HOUNSFIELD_OFFSET
 
 Histogram = NDArray[np.int64]

@@ -9,16 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_color_lut
 
-from data_schemas.errors import Corrupt, Unsupported
+from data_schemas.errors import Unsupported
 from imaging.ages import age_at, age_in_years
 from imaging.decoders import decode_frame
-from imaging.dicom_file import read_dataset, text, transfer_syntax
+from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
+from imaging.geometry import pixel_aspect
 from imaging.manifest import SEXES
+from imaging.palette import coloured
 from imaging.pixel_format import PixelFormat, pixel_format
 from imaging.presentation import Presentation, read_presentation
 from imaging.raster import is_raster, read_raster
+from imaging.stored_bits import stored_values
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class SourceHeader:
         modality, view, sex, manufacturer: upper case; sex is M, F or O.
         age_years: Patient's Age, else from the birth and study dates.
         patient_id, issuer, study_instance_uid, sop_instance_uid: identifiers, kept within this process.
+        intent: Presentation Intent Type (0008,0068), upper case: FOR PRESENTATION or FOR PROCESSING.
         frames: of the file; one was read.
         bits_stored: of a sample.
     """
@@ -44,6 +47,7 @@ class SourceHeader:
     sop_instance_uid: str = ""
     transfer_syntax: str = ""
     photometric: str = ""
+    intent: str = ""
     frames: int = 1
     bits_stored: int = 8
 
@@ -77,10 +81,15 @@ def read_source(data: bytes, *, frame: Literal["first", "middle"] = "first") -> 
     index = layout.frames // 2 if frame == "middle" else 0
     header = _header(dataset, layout)
     pixels = decode_frame(dataset, index)
+    if layout.samples == 1:
+        pixels = stored_values(
+            pixels, layout, high_bit=integer(dataset, "HighBit"), syntax=str(transfer_syntax(dataset))
+        )
     if layout.photometric == "PALETTE COLOR":
-        pixels = _coloured(pixels, dataset)
+        pixels = coloured(pixels, dataset)
     if pixels.ndim == 3:
-        return SourceImage(_luminance(pixels), _display_ready(pixels.dtype), header)
+        presentation = _display_ready(pixels.dtype, aspect=pixel_aspect(dataset, index))
+        return SourceImage(_luminance(pixels), presentation, header)
     presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
     return SourceImage(pixels, presentation, header)
 
@@ -90,8 +99,8 @@ def _raster_source(pixels: NDArray[Any]) -> SourceImage:
     return SourceImage(_luminance(pixels), _display_ready(pixels.dtype), header)
 
 
-def _display_ready(dtype: np.dtype[Any]) -> Presentation:
-    return Presentation(bits_stored=8 * dtype.itemsize, display_ready=True)
+def _display_ready(dtype: np.dtype[Any], *, aspect: float = 1.0) -> Presentation:
+    return Presentation(bits_stored=8 * dtype.itemsize, display_ready=True, aspect=aspect)
 
 
 def _luminance(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -101,13 +110,6 @@ def _luminance(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.dtype not in (np.uint8, np.uint16):
         raise Unsupported(f"colour pixels of type {pixels.dtype}; unsigned 8 and 16 bits are read")
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
-
-
-def _coloured(pixels: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
-    try:
-        return np.ascontiguousarray(apply_color_lut(pixels, dataset)[..., :3])
-    except Exception as error:  # pydicom raises many types on a broken palette
-        raise Corrupt(f"the palette cannot be applied ({type(error).__name__})") from error
 
 
 def _header(dataset: Dataset, layout: PixelFormat) -> SourceHeader:
@@ -126,6 +128,7 @@ def _header(dataset: Dataset, layout: PixelFormat) -> SourceHeader:
         sop_instance_uid=text(dataset, "SOPInstanceUID"),
         transfer_syntax="" if syntax is None else str(syntax),
         photometric=layout.photometric,
+        intent=text(dataset, "PresentationIntentType").upper(),
         frames=layout.frames,
         bits_stored=layout.bits_stored,
     )

@@ -105,6 +105,7 @@ def _differences(served: Task, task: Task) -> list[str]:
         "image.max_side": (served.image.max_side, task.image.max_side),
         "image.frame": (served.image.frame, task.image.frame),
         "modalities": (served.modalities, task.modalities),
+        "accepts_for_processing": (served.accepts_for_processing, task.accepts_for_processing),
     }
     return [name for name, (before, now) in pairs.items() if before != now]
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.canonical import encode_png, shrunk
+from imaging.canonical import encode_png, fitted
 
 
 def test_each_pixel_becomes_the_mean_of_its_area() -> None:
     image = np.array([[0, 100, 7, 7], [200, 300, 7, 7]], np.uint16)
-    assert shrunk(image, 2).tolist() == [[150, 7]]
+    assert fitted(image, 2).tolist() == [[150, 7]]
 
 
 def test_an_image_that_fits_is_left_alone() -> None:
     image = np.arange(12, dtype=np.uint16).reshape(3, 4)
-    assert shrunk(image, 4) is image
+    assert fitted(image, 4) is image
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,30 @@ def test_an_image_that_fits_is_left_alone() -> None:
     [((1000, 500), (256, 128)), ((500, 1000), (128, 256)), ((1, 1000), (1, 256)), ((300, 299), (256, 255))],
 )
 def test_the_aspect_is_kept(shape: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert shrunk(np.zeros(shape, np.uint16), 256).shape == expected
+    assert fitted(np.zeros(shape, np.uint16), 256).shape == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "aspect", "expected"),
+    [
+        ((100, 100), 2.0, (200, 100)),  # tall pixels: the rows are drawn out
+        ((100, 100), 0.5, (100, 200)),
+        ((200, 100), 2.0, (256, 64)),  # 400 x 100, shrunk to 256
+        ((100, 400), 2.0, (128, 256)),  # 200 x 400, shrunk to 256: fewer columns, more rows
+    ],
+)
+def test_pixels_become_square(shape: tuple[int, int], aspect: float, expected: tuple[int, int]) -> None:
+    assert fitted(np.zeros(shape, np.uint16), 256, aspect=aspect).shape == expected
+
+
+def test_what_is_drawn_out_is_interpolated() -> None:
+    # Centers of the new rows lie at -.25, .25, .75, 1.25 of the old ones.
+    assert fitted(np.array([[0], [1000]], np.uint16), 16, aspect=2.0).tolist() == [[0], [250], [750], [1000]]
 
 
 @given(st.integers(1, 65_535), st.integers(1, 90), st.integers(1, 90))
 def test_a_constant_image_stays_constant(value: int, rows: int, columns: int) -> None:
-    found = shrunk(np.full((rows, columns), value, np.uint16), 16)
+    found = fitted(np.full((rows, columns), value, np.uint16), 16)
     assert max(found.shape) <= 16
     assert set(found.ravel().tolist()) == {value}
 

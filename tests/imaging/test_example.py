@@ -246,6 +246,16 @@ def test_what_the_task_does_not_take_is_unsupported_for_both(
         serving_example(data, task=findings_task)
 
 
+def test_images_for_processing_are_refused_unless_the_task_accepts_them(dicom: Any, chest_task: Task) -> None:
+    data = dicom(PIXELS, PresentationIntentType="FOR PROCESSING")
+    with pytest.raises(Unsupported, match="accepts_for_processing"):
+        train(data, chest_task)
+    with pytest.raises(Unsupported, match="accepts_for_processing"):
+        serving_example(data, task=chest_task)
+    accepting = chest_task.model_copy(update={"accepts_for_processing": True})
+    assert serving_example(data, task=accepting) == serving_example(dicom(PIXELS), task=chest_task)
+
+
 def test_the_manifest_can_say_that_a_modality_is_right_after_all(dicom: Any, chest_task: Task) -> None:
     assert train(dicom(PIXELS, Modality="OT"), chest_task, modality="CR").serialized
 

@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from data_schemas.errors import Unsupported
-from data_schemas.task import Intensity, Window
-from imaging.intensity import canonical_values, looked_up, windowed
+from data_schemas.image_settings import Intensity, Window
+from imaging.intensity import canonical_values, chosen_voi, looked_up, windowed
 from imaging.presentation import LookupTable, Presentation, VoiWindow
 
 VOI, FULL_RANGE = Intensity(), Intensity(policy="full_range")
@@ -86,13 +86,41 @@ def test_lookup_tables_extend_beyond_their_ends() -> None:
 
 def test_a_window_is_applied_to_rescaled_values() -> None:
     # (0, 50, 100) * 2 - 100 = (-100, 0, 100); LINEAR_EXACT 0/200 -> (0, .5, 1).
-    presentation = Presentation(16, slope=2, intercept=-100, window=VoiWindow(0, 200, "LINEAR_EXACT"))
+    presentation = Presentation(16, slope=2, intercept=-100, windows=(VoiWindow(0, 200, "LINEAR_EXACT"),))
     assert shown(image(0, 50, 100), presentation) == [0, 32768, 65535]
 
 
 def test_a_voi_lut_goes_before_a_window() -> None:
     table = LookupTable(first=0, entries=np.array([255.0, 0, 51]), bits=8)
-    assert shown(image(0, 1, 2), Presentation(8, voi_lut=table, window=VoiWindow(1, 2))) == [65535, 0, 13107]
+    assert shown(image(0, 1, 2), Presentation(8, voi_luts=(table,), windows=(VoiWindow(1, 2),))) == [65535, 0, 13107]
+
+
+LUNG, BONE = VoiWindow(-600, 1500, explanation="LUNG"), VoiWindow(300, 1500, explanation="Bone ")
+CURVE = LookupTable(0, np.zeros(1), 8, explanation="HARDER")
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted", "chosen"),
+    [
+        (Presentation(12, windows=(LUNG, BONE)), 1, LUNG),
+        (Presentation(12, windows=(LUNG, BONE)), 2, BONE),
+        (Presentation(12, windows=(LUNG, BONE)), 3, LUNG),
+        (Presentation(12, windows=(LUNG, VoiWindow(300, 1500, explanation="Bone"))), "BONE", BONE),
+        (Presentation(12, windows=(LUNG, BONE)), "SOFT", LUNG),
+        (Presentation(12, windows=(LUNG, BONE), voi_luts=(CURVE,)), 1, CURVE),
+        (Presentation(12, windows=(LUNG, BONE), voi_luts=(CURVE,)), 2, CURVE),
+        (Presentation(12, windows=(LUNG, BONE), voi_luts=(CURVE,)), "lung", LUNG),
+        (Presentation(12, windows=(LUNG, BONE), voi_luts=(CURVE,)), "harder", CURVE),
+    ],
+)
+def test_a_task_may_name_the_window(offered: Presentation, wanted: int | str, chosen: object) -> None:
+    found = chosen_voi(offered, wanted)
+    assert (type(found), found.explanation.strip()) == (type(chosen), chosen.explanation.strip())  # type: ignore[attr-defined]
+
+
+def test_the_named_window_is_shown() -> None:
+    presentation = Presentation(12, windows=(VoiWindow(0, 1), VoiWindow(50, 100, "LINEAR_EXACT", "WIDE")))
+    assert shown(image(0, 50, 100), presentation, Intensity(voi_window="wide")) == [0, 32768, 65535]
 
 
 def test_a_modality_lut_goes_before_rescale() -> None:
@@ -111,7 +139,7 @@ def test_without_a_window_8_bits_keep_their_stored_range() -> None:
 def test_monochrome1_is_inverted_once() -> None:
     inverted = Presentation(12, inverted=True)
     assert shown(image(100, 150, 200), inverted) == [65535, 32768, 0]
-    window = Presentation(12, inverted=True, window=VoiWindow(150, 100, "LINEAR_EXACT"))
+    window = Presentation(12, inverted=True, windows=(VoiWindow(150, 100, "LINEAR_EXACT"),))
     assert shown(image(100, 125, 200), window) == [65535, 49151, 0]
 
 
@@ -121,7 +149,7 @@ def test_a_negative_slope_turns_the_image_over() -> None:
 
 def test_full_range_depends_on_bits_stored_alone() -> None:
     assert shown(image(0, 819, 4095), DEEP, FULL_RANGE) == [0, 13107, 65535]
-    signed = Presentation(12, signed=True, window=VoiWindow(0, 10))
+    signed = Presentation(12, signed=True, windows=(VoiWindow(0, 10),))
     assert shown(image(-2048, 2047), signed, FULL_RANGE) == [0, 65535]
 
 
@@ -135,7 +163,7 @@ def test_percentiles_are_nearest_rank() -> None:
 
 
 def test_hounsfield_units_are_kept_with_an_offset() -> None:
-    presentation = Presentation(16, slope=1, intercept=-1024, window=VoiWindow(40, 400))
+    presentation = Presentation(16, slope=1, intercept=-1024, windows=(VoiWindow(40, 400),))
     assert shown(image(0, 1024, 1064), presentation, HOUNSFIELD) == [31744, 32768, 32808]
 
 

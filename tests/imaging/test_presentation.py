@@ -35,8 +35,15 @@ def test_8_bits_are_display_ready() -> None:
     assert not read(dataset(), bits_stored=9).display_ready
 
 
-def test_of_several_windows_the_first_is_taken() -> None:
-    assert read(dataset(WindowCenter=["40", "-600"], WindowWidth=["400", "1500"])).window == VoiWindow(40, 400)
+def test_several_windows_keep_their_order_and_explanations() -> None:
+    made = dataset(WindowCenter=["40", "-600"], WindowWidth=["400", "1500"])
+    assert read(made).windows == (VoiWindow(40, 400), VoiWindow(-600, 1500))
+    made.WindowCenterWidthExplanation = ["ABDOMEN", "LUNG"]
+    assert [window.explanation for window in read(made).windows] == ["ABDOMEN", "LUNG"]
+
+
+def test_a_window_without_its_width_is_left_out() -> None:
+    assert read(dataset(WindowCenter=["40", "-600"], WindowWidth="400")).windows == (VoiWindow(40, 400),)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +57,8 @@ def test_of_several_windows_the_first_is_taken() -> None:
     ],
 )
 def test_windows_that_the_standard_forbids_count_as_missing(width: str, function: str, known: bool) -> None:
-    found = read(dataset(WindowCenter="1", WindowWidth=width, VOILUTFunction=function)).window
-    assert (found is not None) == known
+    found = read(dataset(WindowCenter="1", WindowWidth=width, VOILUTFunction=function)).windows
+    assert bool(found) == known
 
 
 def test_rescale_and_its_type() -> None:
@@ -64,20 +71,59 @@ def test_monochrome1_is_inverted() -> None:
     assert not read(dataset(PhotometricInterpretation="MONOCHROME2")).inverted
 
 
+@pytest.mark.parametrize(
+    ("photometric", "shape", "inverted"),
+    [
+        ("MONOCHROME1", "INVERSE", True),  # what DX demands (PS3.3, C.8.11.3.1.2): said twice, inverted once
+        ("MONOCHROME2", "IDENTITY", False),
+        ("MONOCHROME2", "INVERSE", True),
+        ("MONOCHROME1", "IDENTITY", True),  # contradicts itself; some makers of CR write this, and mean the first
+    ],
+)
+def test_presentation_lut_shape(photometric: str, shape: str, inverted: bool) -> None:
+    made = dataset(PhotometricInterpretation=photometric, PresentationLUTShape=shape)
+    assert read(made).inverted == inverted
+
+
+def test_a_slope_of_0_counts_as_missing() -> None:
+    assert read(dataset(RescaleSlope="0", RescaleIntercept="5")).slope is None
+
+
+@pytest.mark.parametrize(("relationship", "slope"), [("LOG", None), ("DISP", None), ("LIN", 2)])
+@pytest.mark.parametrize("kind", ["1", "2"])
+def test_rescale_of_a_logarithmic_angiogram_is_not_for_display(
+    kind: str, relationship: str, slope: float | None
+) -> None:
+    made = dataset(RescaleSlope="2", RescaleIntercept="1", PixelIntensityRelationship=relationship)
+    made.SOPClassUID = f"1.2.840.10008.5.1.4.1.1.12.{kind}"
+    made.ModalityLUTSequence = item(LUTDescriptor=[1, 0, 8])
+    made.ModalityLUTSequence[0].add_new("LUTData", "US", 7)
+    found = read(made)
+    assert (found.slope, found.modality_lut is None) == (slope, slope is None)
+
+
+def test_each_frame_may_have_a_voi_lut_of_its_own() -> None:
+    luts = [dataset(LUTDescriptor=[2, 0, 8]) for _ in range(2)]
+    for number, lut in enumerate(luts):
+        lut.add_new("LUTData", "OW", bytes([number, 0, 9, 0]))
+    frames = [dataset(FrameVOILUTSequence=item(VOILUTSequence=Sequence([lut]))) for lut in luts]
+    made = dataset(PerFrameFunctionalGroupsSequence=Sequence(frames))
+    assert [read(made, index=index).voi_luts[0].entries.tolist() for index in (0, 1)] == [[0, 9], [1, 9]]
+
+
 def test_an_enhanced_object_has_its_values_in_functional_groups() -> None:
     shared = item(PixelValueTransformationSequence=item(RescaleSlope="3", RescaleIntercept="1"))
     frames = Sequence([dataset(FrameVOILUTSequence=item(WindowCenter=str(c), WindowWidth="10")) for c in (5, 6)])
     made = dataset(SharedFunctionalGroupsSequence=shared, PerFrameFunctionalGroupsSequence=frames)
     second = read(made, index=1)
-    assert (second.slope, second.intercept, second.window) == (3, 1, VoiWindow(6, 10))
+    assert (second.slope, second.intercept, second.windows) == (3, 1, (VoiWindow(6, 10),))
 
 
 @pytest.mark.parametrize("data", [[1, 2, 3], b"\1\0\2\0\3\0"], ids=["US", "OW"])
 def test_a_voi_lut_is_read_as_numbers_or_words(data: Any) -> None:
     lut = dataset(LUTDescriptor=[3, 7, 12])
     lut.add_new("LUTData", "OW" if isinstance(data, bytes) else "US", data)
-    table = read(dataset(VOILUTSequence=Sequence([lut]))).voi_lut
-    assert table is not None
+    (table,) = read(dataset(VOILUTSequence=Sequence([lut]))).voi_luts
     assert (table.first, table.bits, table.entries.tolist()) == (7, 12, [1, 2, 3])
 
 
@@ -92,16 +138,22 @@ def test_8_bit_entries_may_be_packed() -> None:
 def test_a_first_input_below_0_may_be_written_unsigned() -> None:
     lut = dataset(LUTDescriptor=[2, 65_536 - 1024, 8])
     lut.add_new("LUTData", "US", [0, 255])
-    table = read(dataset(PixelRepresentation=1, VOILUTSequence=Sequence([lut])), signed=True).voi_lut
-    assert table is not None
+    table = read(dataset(PixelRepresentation=1, VOILUTSequence=Sequence([lut])), signed=True).voi_luts[0]
     assert table.first == -1024
+
+
+def test_rescaled_values_below_0_make_the_first_input_signed() -> None:
+    lut = dataset(LUTDescriptor=[2, 65_536 - 1024, 8])
+    lut.add_new("LUTData", "US", [0, 255])
+    made = dataset(VOILUTSequence=Sequence([lut]), RescaleSlope="1", RescaleIntercept="-1024")
+    assert read(made).voi_luts[0].first == -1024
 
 
 @pytest.mark.parametrize("descriptor", [[3, 0], [3, 0, 40], []])
 def test_a_malformed_lut_counts_as_missing(descriptor: list[int]) -> None:
     lut = dataset(LUTDescriptor=descriptor)
     lut.add_new("LUTData", "US", [0, 255])
-    assert read(dataset(VOILUTSequence=Sequence([lut]))).voi_lut is None
+    assert read(dataset(VOILUTSequence=Sequence([lut]))).voi_luts == ()
 
 
 @pytest.mark.parametrize(

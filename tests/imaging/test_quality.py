@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_schemas import features
-from data_schemas.task import Intensity, Window
+from data_schemas.image_settings import Intensity, Window
 from imaging.quality import border_share, quality_features, sharpness, window_values
 
 HALVES = np.array([[0, 0, 65_535, 65_535]] * 4, np.uint16)

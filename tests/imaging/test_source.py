@@ -16,6 +16,7 @@ from imaging.source import SourceHeader, read_source
 PIXELS = (np.arange(400, dtype=np.uint16) * 10).reshape(20, 20)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")  # lower case, as some write it
 def test_every_header_field_is_read(dicom: Any) -> None:
     data = dicom(
         PIXELS,
@@ -28,6 +29,7 @@ def test_every_header_field_is_read(dicom: Any) -> None:
         IssuerOfPatientID="HOSPITAL",
         StudyInstanceUID="1.2",
         SOPInstanceUID="1.2.3",
+        PresentationIntentType="for processing",
         BitsStored=12,
         HighBit=11,
     )
@@ -43,6 +45,7 @@ def test_every_header_field_is_read(dicom: Any) -> None:
         sop_instance_uid="1.2.3",
         transfer_syntax="1.2.840.10008.1.2.1",
         photometric="MONOCHROME2",
+        intent="FOR PROCESSING",
         frames=1,
         bits_stored=12,
     )
@@ -88,6 +91,21 @@ def test_a_palette_is_looked_up(dicom: Any) -> None:
 def test_a_palette_that_is_missing_is_corrupt(dicom: Any) -> None:
     with pytest.raises(Corrupt, match="palette"):
         read_source(dicom(PIXELS, PhotometricInterpretation="PALETTE COLOR"))
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME2", "PALETTE COLOR"])
+def test_bits_above_high_bit_are_no_part_of_the_image(dicom: Any, photometric: str) -> None:
+    palette = {f"{colour}PaletteColorLookupTableDescriptor": [16, 0, 8] for colour in ("Red", "Green", "Blue")} | {
+        f"{colour}PaletteColorLookupTableData": bytes(range(16)) for colour in ("Red", "Green", "Blue")
+    }
+    dirty = np.array([[0x0F05, 0xF00F]], np.uint16)
+    data = dicom(dirty, BitsStored=4, HighBit=3, PhotometricInterpretation=photometric, **palette)
+    assert read_source(data).pixels.tolist() == [[5, 15]]
+
+
+def test_colour_keeps_the_shape_of_its_pixels(dicom: Any) -> None:
+    source = read_source(dicom(np.zeros((4, 4, 3), np.uint8), PixelAspectRatio=["2", "1"]))
+    assert source.presentation.aspect == 2
 
 
 def test_signed_colour_is_unsupported(dicom: Any) -> None:

@@ -14,7 +14,7 @@ import pydicom
 import pytest
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
-from data_schemas.task import Intensity
+from data_schemas.image_settings import Intensity
 from imaging.decoders import decode_frame
 from imaging.dicom_file import read_dataset
 from imaging.intensity import canonical_values
