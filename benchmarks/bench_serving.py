@@ -34,7 +34,7 @@ from data_schemas.schema import build_schema
 from data_schemas.served_folder import version_folders
 from data_schemas.task import Task
 from data_schemas.task_file import load_task, task_to_json
-from imaging.example import serving_example
+from imaging.example import serving_examples
 from serving.client import ModelClient
 from serving.tensors import string_array
 
@@ -139,7 +139,7 @@ def _measure(version: Path, arguments: argparse.Namespace) -> tuple[list[tuple[f
     servable = Servable.load(version)
     with _server(version) as address, ModelClient(address, "model") as client:
         data = arguments.image.read_bytes() if arguments.image else _noise()
-        examples = [serving_example(data, task=client.describe().task)] * arguments.batch
+        examples = [serving_examples(data, task=client.describe().task)[0].serialized] * arguments.batch
         direct = partial(servable.run, "serving_default", {"inputs": string_array(examples)})
         remote = partial(client.predict, examples)
         np.testing.assert_allclose(remote().outputs["scores"], direct()["scores"], atol=1e-5)

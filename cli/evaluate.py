@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from data_schemas.description import ModelDescription
     from data_schemas.task import Labels, Task
     from evaluation.summary import Cases
+    from imaging.example import TrainingExample
     from imaging.manifest import ManifestRow
     from imaging.pseudonyms import Pseudonyms
     from serving.server.servable import Servable
@@ -130,29 +131,58 @@ def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_
         batch_size: images a call.
         progress: where to write how far it is.
     """
-    import numpy as np
-
-    tally, batch = Tally(), []
+    tally, batch = Tally(), _Batch(servable, batch_size)
     numbers: dict[str, int] = {}
     for done, outcome in enumerate(_ingest(rows, task), 1):
         if isinstance(outcome, ImageRejected):
             tally.rejected[outcome.status, str(outcome)] += 1
         else:
-            row, example, patient = outcome
-            tally.patients.append(numbers.setdefault(patient, len(numbers)))
-            tally.labels.append(task.labels.names.index(row.label) if row.label else row.findings)
-            batch.append(example)
-        if batch and (len(batch) == batch_size or done == len(rows)):
-            inputs = np.empty(len(batch), dtype=object)
-            inputs[:] = batch
-            tally.scores.extend(servable.run("serving_default", {"inputs": inputs}, outputs=["scores"])["scores"])
-            batch = []
+            for example in outcome.examples:
+                tally.patients.append(numbers.setdefault(example.patient, len(numbers)))
+                row = outcome.row
+                tally.labels.append(task.labels.names.index(row.label) if row.label else row.findings)
+                tally.scores.extend(batch.add(example.serialized))
+        if done == len(rows):
+            tally.scores.extend(batch.flush())
         _say(progress, done, len(rows))
     return tally
 
 
-def _ingest(rows: Sequence[ManifestRow], task: Task) -> Iterator[tuple[ManifestRow, bytes, str] | ImageRejected]:
-    """Yields each row's record and its patient's pseudonym, in order, read by as many threads as there are cores."""
+class _Batch:
+    """Records that wait until there are enough of them for a call of the model."""
+
+    def __init__(self, servable: Servable, size: int) -> None:
+        self._servable, self._size = servable, size
+        self._waiting: list[bytes] = []
+
+    def add(self, record: bytes) -> Sequence[Any]:
+        """Returns the scores of all that wait, in order, if the batch is full now; else nothing."""
+        self._waiting.append(record)
+        return self.flush() if len(self._waiting) == self._size else ()
+
+    def flush(self) -> Sequence[Any]:
+        """Returns the scores of all that wait, in order."""
+        import numpy as np
+
+        if not self._waiting:
+            return ()
+        inputs = np.empty(len(self._waiting), dtype=object)
+        inputs[:] = self._waiting
+        self._waiting = []
+        scores: Sequence[Any] = self._servable.run("serving_default", {"inputs": inputs}, outputs=["scores"])["scores"]
+        return scores
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A row of the manifest and its records, one a frame that the task takes."""
+
+    row: ManifestRow
+    examples: tuple[TrainingExample, ...]
+
+
+def _ingest(rows: Sequence[ManifestRow], task: Task) -> Iterator[_Read | ImageRejected]:
+    """Yields each row's records, in order, read by as many threads as there are cores."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from imaging.pseudonyms import Pseudonyms
@@ -160,7 +190,7 @@ def _ingest(rows: Sequence[ManifestRow], task: Task) -> Iterator[tuple[ManifestR
     # The key lives as long as this run: it only tells patients apart.
     pseudonyms = Pseudonyms(os.urandom(32))
     workers = os.cpu_count() or 1
-    waiting: deque[Future[tuple[ManifestRow, bytes, str] | ImageRejected]] = deque()
+    waiting: deque[Future[_Read | ImageRejected]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for row in rows:
             waiting.append(pool.submit(_record, row, task, pseudonyms))
@@ -170,37 +200,30 @@ def _ingest(rows: Sequence[ManifestRow], task: Task) -> Iterator[tuple[ManifestR
             yield waiting.popleft().result()
 
 
-def _record(row: ManifestRow, task: Task, pseudonyms: Pseudonyms) -> tuple[ManifestRow, bytes, str] | ImageRejected:
-    """Returns the record that the pipeline would have made of a row, or why there is none."""
-    from imaging.example import training_example
-
+def _record(row: ManifestRow, task: Task, pseudonyms: Pseudonyms) -> _Read | ImageRejected:
+    """Returns the records that the pipeline would have made of a row, or why there are none."""
     try:
         data = row.file.read_bytes()
     except OSError as error:
         return Unsupported(f"the file cannot be read: {error.strerror}")
     try:
-        example = training_example(data, row=row, task=task, pseudonyms=pseudonyms, given_splits=())
+        return _read(data, row=row, task=task, pseudonyms=pseudonyms)
     except Unsupported as error:
         if row.patient_id or row.study_id:
             return error
-        return _alone(data, row=row, task=task, pseudonyms=pseudonyms)
     except ImageRejected as error:
         return error
-    return row, example.serialized, example.patient
-
-
-def _alone(
-    data: bytes, *, row: ManifestRow, task: Task, pseudonyms: Pseudonyms
-) -> tuple[ManifestRow, bytes, str] | ImageRejected:
-    """As `_record`, for an image that nothing says whose it is: where nothing is split, it may be a patient's own."""
-    from imaging.example import training_example
-
-    own = dataclasses.replace(row, study_id=f"row {row.row}")
+    # Nothing says whose it is: where nothing is split, it may be a patient's own.
     try:
-        example = training_example(data, row=own, task=task, pseudonyms=pseudonyms, given_splits=())
+        return _read(data, row=dataclasses.replace(row, study_id=f"row {row.row}"), task=task, pseudonyms=pseudonyms)
     except ImageRejected as error:
         return error
-    return row, example.serialized, example.patient
+
+
+def _read(data: bytes, *, row: ManifestRow, task: Task, pseudonyms: Pseudonyms) -> _Read:
+    from imaging.example import training_examples
+
+    return _Read(row, training_examples(data, row=row, task=task, pseudonyms=pseudonyms))
 
 
 def _description(version: Path) -> ModelDescription:

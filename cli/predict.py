@@ -1,4 +1,4 @@
-"""`radflow predict`: sends images to a model server and prints what it answers, one JSON object a file.
+"""`radflow predict`: sends images to a model server and prints what it answers, one JSON object a frame.
 
 It needs the server's address alone: what the model wants and what its scores mean, it tells through `describe`.
 """
@@ -15,6 +15,7 @@ from data_schemas.errors import ConfigurationError, ImageRejected
 
 if TYPE_CHECKING:
     from data_schemas.description import ModelDescription
+    from imaging.example import ServingExample
     from serving.client import ModelClient, Prediction
 
 NOTE = "Research software, not a medical device."
@@ -22,7 +23,9 @@ NOTE = "Research software, not a medical device."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.description = "Send DICOM, PNG or JPEG files to a model server; print one JSON object for each."
+    parser.description = (
+        "Send DICOM, PNG or JPEG files to a model server; print one JSON object for each frame that the task takes."
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM, PNG or JPEG")
     parser.add_argument("--server", required=True, metavar="HOST:PORT", help="address of the model server")
     parser.add_argument(
@@ -32,12 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name the model is served under, its task's name; not needed for a server that `radflow serve` started",
     )
     parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds for one file [%(default)s]")
-    parser.add_argument("--explain", metavar="LABEL", help="also draw where the model looked for this label (one FILE)")
+    parser.add_argument(
+        "--explain",
+        metavar="LABEL",
+        help="also draw where the model looked for this label: one FILE, of whose frames the one that scores highest",
+    )
     parser.add_argument("--heatmap", type=Path, metavar="PNG", help="where --explain writes its heatmap")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints one line of JSON for every file; 0 if at least one was scored, else 1."""
+    """Prints one line of JSON for every frame, or for a file that gives none; 0 if one was scored, else 1."""
     from serving.client import ModelClient
 
     _check(arguments)
@@ -45,38 +52,48 @@ def run(arguments: argparse.Namespace) -> int:
     with ModelClient(arguments.server, arguments.model_name, timeout_s=arguments.timeout) as client:
         _check_label(arguments.explain, client.describe())
         for file in arguments.files:
-            answer = _answer(client, file, arguments)
-            print(json.dumps({"file": str(file), **answer}), flush=True)
-            scored += "scores" in answer
+            for answer in _answers(client, file, arguments):
+                print(json.dumps({"file": str(file), **answer}), flush=True)
+                scored += "scores" in answer
     return 0 if scored else 1
 
 
 @dataclass(frozen=True)
 class Scored:
-    """An image's serialized tf.Example, what the model answered to it, and the version that answered."""
+    """A frame as it was sent, what the model answered to it, and the version that answered."""
 
-    example: bytes
+    example: ServingExample
     prediction: Prediction
     description: ModelDescription
 
 
-def score_image(client: ModelClient, data: bytes) -> Scored:
-    """Scores an image as the version that answers wants it, also when the server changes to a new version meanwhile.
+def score_file(client: ModelClient, data: bytes) -> list[Scored]:
+    """Scores a file's frames as the version that answers wants them, also when the server changes it meanwhile.
 
     Raises:
-        ImageRejected: the task does not read such an image.
+        ImageRejected: the task does not read such a file.
         ModelServerError: the server is away, or refused the request.
     """
-    from imaging.example import serving_example
-
     description = client.describe()
     while True:
-        example = serving_example(data, task=description.task)
-        prediction = client.predict([example])
-        answering = client.describe(prediction.version)
+        scored, answering = _scored(client, data, description)
         if answering.task == description.task:
-            return Scored(example, prediction, answering)
+            return scored
         description = answering
+
+
+def _scored(client: ModelClient, data: bytes, description: ModelDescription) -> tuple[list[Scored], ModelDescription]:
+    """Returns the frames scored so far, and who answered last; it stops at a version of another task."""
+    from imaging.example import serving_examples
+
+    scored, answering = [], description
+    for example in serving_examples(data, task=description.task):
+        prediction = client.predict([example.serialized])
+        answering = client.describe(prediction.version)
+        if answering.task != description.task:
+            break
+        scored.append(Scored(example, prediction, answering))
+    return scored, answering
 
 
 def answer_of(prediction: Prediction, description: ModelDescription) -> dict[str, Any]:
@@ -113,19 +130,21 @@ def _check_label(label: str | None, description: ModelDescription) -> None:
         raise ConfigurationError(f"--explain {label}: the model's labels are {', '.join(names)}")
 
 
-def _answer(client: ModelClient, file: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+def _answers(client: ModelClient, file: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     try:
         data = file.read_bytes()
     except OSError as error:
-        return {"status": "unreadable", "error": error.strerror or type(error).__name__}
+        return [{"status": "unreadable", "error": error.strerror or type(error).__name__}]
     try:
-        scored = score_image(client, data)
+        scored = score_file(client, data)
     except ImageRejected as error:
-        return {"status": error.status, "error": str(error)}
-    answer = answer_of(scored.prediction, scored.description)
+        return [{"status": error.status, "error": str(error)}]
+    answers = [{"frame": one.example.frame, **answer_of(one.prediction, one.description)} for one in scored]
     if arguments.explain:
-        answer["heatmap"] = str(_write_heatmap(client, scored, label=arguments.explain, out=arguments.heatmap))
-    return answer
+        best = max(range(len(scored)), key=lambda index: answers[index]["scores"][arguments.explain])
+        heatmap = _write_heatmap(client, scored[best], label=arguments.explain, out=arguments.heatmap)
+        answers[best]["heatmap"] = str(heatmap)
+    return answers
 
 
 def _write_heatmap(client: ModelClient, scored: Scored, *, label: str, out: Path) -> Path:
@@ -135,7 +154,7 @@ def _write_heatmap(client: ModelClient, scored: Scored, *, label: str, out: Path
 
     index = np.array([scored.description.task.labels.names.index(label)], np.int64)
     version = scored.prediction.version
-    explained = client.predict([scored.example], signature="explain", version=version, label=index)
+    explained = client.predict([scored.example.serialized], signature="explain", version=version, label=index)
     heatmap = np.rint(explained.outputs["heatmap"][0] * 255).astype(np.uint8)
     try:
         out.write_bytes(cv2.imencode(".png", heatmap)[1].tobytes())

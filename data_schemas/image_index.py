@@ -13,8 +13,6 @@ FILE_PATTERN = "images-*.parquet"
 
 SPLIT = "split"
 """string: one of `features.SPLITS`."""
-FRAME = "frame"
-"""int64: which frame of the file, from 0."""
 FILE_HASH = "file_hash"
 """string: keyed hash of the file's bytes; equal for identical files."""
 PIXEL_HASH = "pixel_hash"
@@ -32,7 +30,7 @@ TRANSFER_SYNTAX = "transfer_syntax"
 
 COLUMNS: dict[str, str] = {
     features.MANIFEST_ROW: "int64",
-    FRAME: "int64",
+    features.FRAME: "int64",
     SPLIT: "string",
     features.PATIENT: "string",
     features.STUDY: "string",

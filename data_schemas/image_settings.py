@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from data_schemas.strict import Positive, Strict, Text
 
+FramePolicy = Literal["first", "middle", "every"]
+"""Which frames of a file become examples; `every` makes one of each."""
+
 
 class Window(Strict):
     """A CT window in Hounsfield units: shown linearly from center - width / 2 to center + width / 2."""
@@ -47,5 +50,5 @@ class Image(Strict):
 
     max_side: Annotated[int, Field(ge=16, le=4096)] = 512
     size: tuple[Annotated[int, Field(ge=16, le=2048)], Annotated[int, Field(ge=16, le=2048)]] = (224, 224)
-    frame: Literal["first", "middle"] = "first"
+    frame: FramePolicy = "first"
     normalization: Literal["unit", "standardized"] = "unit"

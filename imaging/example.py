@@ -1,6 +1,7 @@
-"""Bytes of an image -> serialized `tf.Example`: the one path that training and serving share.
+"""Bytes of a file -> serialized `tf.Example`s: the one path that training and serving share.
 
-`training_example` and `serving_example` give the same pixels for the same bytes; only identity and label differ.
+A file gives one example, or with `image.frame: every` one of each frame. `training_examples` and `serving_examples`
+give the same pixels for the same bytes; only identity and label differ.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from imaging.manifest import ManifestRow
 from imaging.patients import assign_split, patient_key
 from imaging.pseudonyms import Pseudonyms
 from imaging.quality import quality_features
-from imaging.source import SourceHeader, SourceImage, read_source
+from imaging.source import SourceHeader, SourceImage, read_frames
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,18 @@ class TrainingExample:
     index_row: IndexRow
 
 
-def training_example(
+@dataclass(frozen=True)
+class ServingExample:
+    """What a model server is sent: a serialized `tf.Example`, and the number of its frame, of which the first is 1."""
+
+    serialized: bytes
+    frame: int
+
+
+def training_examples(
     data: bytes, *, row: ManifestRow, task: Task, pseudonyms: Pseudonyms, given_splits: tuple[str, ...] = ()
-) -> TrainingExample:
-    """Returns the record of one manifest row.
+) -> tuple[TrainingExample, ...]:
+    """Returns the records of one manifest row; warnings stand on the first alone.
 
     Args:
         data: the bytes of `row.file`.
@@ -59,9 +68,36 @@ def training_example(
         given_splits: `Manifest.splits`.
 
     Raises:
-        NotDicom, NoPixels, Unsupported, Corrupt: the image cannot be used for this task; the message says why.
+        NotDicom, NoPixels, Unsupported, Corrupt: the file cannot be used for this task; the message says why. A file of
+            which one frame cannot be used gives no record at all.
     """
-    source = read_source(data, frame=task.image.frame)
+    digest, found = content_hash(data), []
+    for source in read_frames(data, policy=task.image.frame):
+        one = _training_example(source, digest, row=row, task=task, pseudonyms=pseudonyms, given_splits=given_splits)
+        found.append(dataclasses.replace(one, warnings=()) if found else one)
+    return tuple(found)
+
+
+def serving_examples(data: bytes, *, task: Task) -> tuple[ServingExample, ...]:
+    """Returns the records that a model server is sent: the same pixels, without identity and label.
+
+    Raises:
+        NotDicom, NoPixels, Unsupported, Corrupt: as `training_examples`.
+    """
+    frames = read_frames(data, policy=task.image.frame)
+    return tuple(ServingExample(_serialized(_example(one, task, None)[0]), one.frame) for one in frames)
+
+
+def _training_example(
+    source: SourceImage,
+    digest: str,
+    *,
+    row: ManifestRow,
+    task: Task,
+    pseudonyms: Pseudonyms,
+    given_splits: tuple[str, ...],
+) -> TrainingExample:
+    """Returns the record of one frame of a file with the content hash `digest`."""
     header, warnings = source.header, []
     if row.patient_id and header.patient_id and row.patient_id != header.patient_id:
         warnings.append(f"row {row.row}: patient_id differs from the DICOM's; the manifest's is used")
@@ -70,11 +106,12 @@ def training_example(
         patient_id=row.patient_id or header.patient_id, issuer=header.issuer, site=row.site, study_instance_uid=study
     )
     warnings += [f"row {row.row}: {warning}" for warning in key.warnings]
-    digest = content_hash(data)
     patient = pseudonyms.pseudonym("patient", key.key)
     file_hash = pseudonyms.pseudonym("image", digest)
+    every = task.image.frame == "every" and header.frames > 1
     example, image = _example(source, task, row)
-    _put_text(example, features.EXAMPLE_ID, file_hash)
+    example_id = pseudonyms.pseudonym("image", f"{digest}\0{source.frame}") if every else file_hash
+    _put_text(example, features.EXAMPLE_ID, example_id)
     _put_text(example, features.PATIENT, patient)
     # An image without a study is one of its own: nothing says that two belong together.
     _put_text(example, features.STUDY, pseudonyms.pseudonym("study", f"{key.key}\0{study or digest}"))
@@ -82,15 +119,6 @@ def training_example(
     split = assign_split(key.key, task=task, given=row.split, given_splits=given_splits)
     index = index_row(example, image, header=header, split=split, file_hash=file_hash, pseudonyms=pseudonyms)
     return TrainingExample(_serialized(example), split, patient, tuple(warnings), index)
-
-
-def serving_example(data: bytes, *, task: Task) -> bytes:
-    """Returns the record that a model server is sent: the same pixels, without identity and label.
-
-    Raises:
-        NotDicom, NoPixels, Unsupported, Corrupt: as `training_example`.
-    """
-    return _serialized(_example(read_source(data, frame=task.image.frame), task, None)[0])
 
 
 def _example(
@@ -103,6 +131,7 @@ def _example(
     example = example_pb2.Example()
     example.features.feature[features.IMAGE].bytes_list.value.append(encode_png(image))
     _put_integers(example, features.MANIFEST_ROW, [0 if row is None else row.row])
+    _put_integers(example, features.FRAME, [source.frame])
     _put_integers(example, features.SOURCE_ROWS, [source.pixels.shape[0]])
     _put_integers(example, features.SOURCE_COLUMNS, [source.pixels.shape[1]])
     _put_integers(example, features.BITS_STORED, [header.bits_stored])

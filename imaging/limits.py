@@ -16,6 +16,10 @@ MAX_FRAME_SAMPLES = 2**27
 MAX_FRAMES = 100_000
 """Frames of one object: a cine run has hundreds, a whole-slide level tens of thousands."""
 
+MAX_EXAMPLE_FRAMES = 1024
+"""Frames of one file that `image.frame: every` makes examples of: they are in memory together, about 0.25 MB each,
+because a file with one broken frame gives none."""
+
 MAX_INSPECTED_SAMPLES = 2**31
 """Samples of all frames that an inspection decodes one after the other: minutes, not hours."""
 

@@ -1,7 +1,8 @@
-"""Bytes of a DICOM, PNG or JPEG file -> one gray frame and the header that goes with it."""
+"""Bytes of a DICOM, PNG or JPEG file -> gray frames and the header that goes with them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from data_schemas.errors import Unsupported
+from data_schemas.image_settings import FramePolicy
 from imaging.ages import age_at, age_in_years
-from imaging.decoders import decode_frame
+from imaging.decoders import decode_frame, decode_frames
 from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
 from imaging.geometry import pixel_aspect
+from imaging.limits import MAX_EXAMPLE_FRAMES
 from imaging.manifest import SEXES
 from imaging.palette import coloured
 from imaging.pixel_format import PixelFormat, pixel_format
@@ -32,7 +35,7 @@ class SourceHeader:
         age_years: Patient's Age, else from the birth and study dates.
         patient_id, issuer, study_instance_uid, sop_instance_uid: identifiers, kept within this process.
         intent: Presentation Intent Type (0008,0068), upper case: FOR PRESENTATION or FOR PROCESSING.
-        frames: of the file; one was read.
+        frames: of the file.
         bits_stored: of a sample.
     """
 
@@ -54,33 +57,58 @@ class SourceHeader:
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One gray frame: (rows, columns) stored values as the file has them, how they are shown, and the header."""
+    """One gray frame: (rows, columns) stored values as the file has them, how they are shown, and the header.
+
+    `frame` is its number; the first is 1.
+    """
 
     pixels: NDArray[Any]
     presentation: Presentation
     header: SourceHeader
+    frame: int = 1
 
 
 def read_source(data: bytes, *, frame: Literal["first", "middle"] = "first") -> SourceImage:
-    """Returns the image that a file holds; colour becomes luminance.
+    """Returns one image of a file, and raises, as `read_frames` does."""
+    return next(read_frames(data, policy=frame))
+
+
+def read_frames(data: bytes, *, policy: FramePolicy) -> Iterator[SourceImage]:
+    """Yields the images of a file that a task takes; colour becomes luminance.
 
     Args:
         data: the file's bytes.
-        frame: which frame of several.
+        policy: which frames of several.
 
     Raises:
         NotDicom: the bytes are neither DICOM nor PNG nor JPEG.
         NoPixels: a DICOM object without pixels.
-        Unsupported: well-formed, but not read.
+        Unsupported: well-formed, but not read; also more frames than `MAX_EXAMPLE_FRAMES`, if every one is wanted.
         Corrupt: cut off, inconsistent or undecodable.
     """
     if is_raster(data):
-        return _raster_source(read_raster(data))
+        yield _raster_source(read_raster(data))
+        return
     dataset = read_dataset(data)
     layout = pixel_format(dataset)
-    index = layout.frames // 2 if frame == "middle" else 0
     header = _header(dataset, layout)
-    pixels = decode_frame(dataset, index)
+    if policy != "every":
+        index = layout.frames // 2 if policy == "middle" else 0
+        yield _dicom_source(decode_frame(dataset, index), index, dataset=dataset, layout=layout, header=header)
+        return
+    if layout.frames > MAX_EXAMPLE_FRAMES:
+        raise Unsupported(
+            f"{layout.frames} frames; image.frame: every takes at most {MAX_EXAMPLE_FRAMES} of a file: split the file, "
+            "or take the first or the middle frame"
+        )
+    for index, pixels in enumerate(decode_frames(dataset)):
+        yield _dicom_source(pixels, index, dataset=dataset, layout=layout, header=header)
+
+
+def _dicom_source(
+    pixels: NDArray[Any], index: int, *, dataset: Dataset, layout: PixelFormat, header: SourceHeader
+) -> SourceImage:
+    """Returns a decoded frame, `index` from 0, as gray stored values and how they are shown."""
     if layout.samples == 1:
         pixels = stored_values(
             pixels, layout, high_bit=integer(dataset, "HighBit"), syntax=str(transfer_syntax(dataset))
@@ -89,9 +117,9 @@ def read_source(data: bytes, *, frame: Literal["first", "middle"] = "first") -> 
         pixels = coloured(pixels, dataset)
     if pixels.ndim == 3:
         presentation = _display_ready(pixels.dtype, aspect=pixel_aspect(dataset, index))
-        return SourceImage(_luminance(pixels), presentation, header)
+        return SourceImage(_luminance(pixels), presentation, header, index + 1)
     presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
-    return SourceImage(pixels, presentation, header)
+    return SourceImage(pixels, presentation, header, index + 1)
 
 
 def _raster_source(pixels: NDArray[Any]) -> SourceImage:

@@ -3,7 +3,8 @@
 Example:
     >>> with ModelClient("127.0.0.1:8500", "synthetic_chest") as client:
     ...     task = client.describe().task
-    ...     prediction = client.predict([serving_example(Path("film.dcm").read_bytes(), task=task)])
+    ...     examples = serving_examples(Path("film.dcm").read_bytes(), task=task)
+    ...     prediction = client.predict([one.serialized for one in examples])
     >>> dict(zip(task.labels.names, prediction.outputs["scores"][0]))
     {'normal': 0.93, 'nodule': 0.05, 'cavity': 0.02}
 """
@@ -90,7 +91,7 @@ class ModelClient:
         """Scores serialized tf.Examples.
 
         Args:
-            examples: one serialized tf.Example for each image, as `imaging.example.serving_example` makes them.
+            examples: one serialized tf.Example for each image, as `imaging.example.serving_examples` makes them.
             signature: the signature that is run.
             version: the version that must answer; the newest unless given.
             inputs: further inputs of the signature, one row for each example, e.g. `label` int64 (n,) of `explain`.

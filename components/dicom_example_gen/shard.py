@@ -14,7 +14,7 @@ from data_schemas.errors import Corrupt, ImageRejected
 from data_schemas.features import SPLITS
 from data_schemas.ingest_report import IngestReport, Reject
 from data_schemas.task import Task
-from imaging.example import TrainingExample, training_example
+from imaging.example import TrainingExample, training_examples
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
 
@@ -86,9 +86,10 @@ def write_shard(shard: Shard, job: ShardJob, said: Callable[[], None]) -> ShardR
             if isinstance(encoded, ImageRejected):
                 result.rejects.append(Reject(row=row.row, status=encoded.status, reason=str(encoded)))
             else:
-                writers[encoded.split].write(encoded.serialized)
-                index.append(encoded.index_row)
-                _count(row, encoded, job.task, result)
+                for example in encoded:
+                    writers[example.split].write(example.serialized)
+                    index.append(example.index_row)
+                    _count(row, example, job.task, result)
             result.rows += 1
             said()
     with whole_file(f"{job.index_folder}/{index_file(shard.index, shard.count)}") as file:
@@ -96,10 +97,10 @@ def write_shard(shard: Shard, job: ShardJob, said: Callable[[], None]) -> ShardR
     return result
 
 
-def encode_row(row: ManifestRow, job: ShardJob) -> TrainingExample | ImageRejected:
-    """Returns the record of a row, or why there is none."""
+def encode_row(row: ManifestRow, job: ShardJob) -> tuple[TrainingExample, ...] | ImageRejected:
+    """Returns the records of a row, one a frame that the task takes, or why there is none."""
     try:
-        return training_example(
+        return training_examples(
             _read(row), row=row, task=job.task, pseudonyms=job.pseudonyms, given_splits=job.given_splits
         )
     except ImageRejected as rejection:

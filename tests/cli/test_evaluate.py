@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from data_schemas.description import ModelDescription
 from data_schemas.errors import ConfigurationError, DataRefused, ManifestError
 from data_schemas.task import Task
 from data_schemas.wire import example_pb2
-from imaging.example import serving_example
+from imaging.example import serving_examples
+from imaging.manifest import ManifestRow
+from tests.imaging.conftest import make_dicom
 
 POINT = 0.45
 
@@ -88,7 +91,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     rows = [f"{i}.png,{f'p{i // 2}' if i < 36 else ''},{words[label]}" for i, label in enumerate(labels)]
     manifest = folder / "manifest.csv"
     manifest.write_text("\n".join([f"file,patient_id,{name}", *rows, f"broken.png,p0,{words[0]}"]), encoding="utf-8")
-    examples = [serving_example((folder / f"{i}.png").read_bytes(), task=task) for i in range(40)]
+    examples = [serving_examples((folder / f"{i}.png").read_bytes(), task=task)[0].serialized for i in range(40)]
     means = [example_pb2.Example.FromString(e).features.feature["mean"].float_list.value[0] for e in examples]
     return {"served": served, "manifest": manifest, "labels": labels, "scores": np.array(means), "kind": request.param}
 
@@ -131,6 +134,34 @@ def test_the_batch_size_changes_nothing(world: dict, capsys: pytest.CaptureFixtu
     one = capsys.readouterr().out
     _run(world, "--json", "--batch-size", "100")
     assert one == capsys.readouterr().out
+
+
+class FrameNumbers:
+    """A model whose score of `bright` is the frame's number over 10."""
+
+    def run(self, signature: str, inputs: dict, outputs: list[str]) -> dict:
+        numbers = [
+            example_pb2.Example.FromString(record).features.feature["frame"].int64_list.value[0]
+            for record in inputs["inputs"]
+        ]
+        return {"scores": np.array([[1 - number / 10, number / 10] for number in numbers])}
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 50])
+def test_every_frame_is_a_case_of_its_patient(tmp_path: Path, batch_size: int) -> None:
+    task = _task("multi_class")
+    task = task.model_copy(update={"image": task.image.model_copy(update={"frame": "every"})})
+    frames = np.arange(3 * 32 * 32, dtype=np.uint16).reshape(3, 32, 32)
+    cine = make_dicom(frames[0], NumberOfFrames=3, PixelData=frames.tobytes(), Modality="CR")
+    (tmp_path / "cine.dcm").write_bytes(cine)
+    rows = [
+        ManifestRow(row=number, file=tmp_path / "cine.dcm", label=label, patient_id=f"P{number}")
+        for number, label in ((1, "dark"), (2, "bright"))
+    ]
+    tally = evaluate.score(FrameNumbers(), rows, task=task, batch_size=batch_size, progress=io.StringIO())
+    assert tally.patients == [0, 0, 0, 1, 1, 1]
+    assert tally.labels == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_allclose(np.array(tally.scores)[:, 1], [0.1, 0.2, 0.3] * 2)
 
 
 def test_only_rejects_are_data_refused(world: dict, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from data_schemas.description import ModelDescription
 from data_schemas.errors import ConfigurationError, ModelServerError
 from data_schemas.task_file import load_task
 from data_schemas.wire import example_pb2
-from imaging.example import serving_example
+from imaging.example import serving_examples
 from serving.client import Prediction
+from tests.imaging.conftest import make_dicom
 
 TASK = load_task("synthetic_chest")
 
@@ -31,7 +32,7 @@ def film(tmp_path):
 @pytest.fixture
 def expected_scores(film):
     """The toy's closed form, softmax of k x mean, for the example that the film becomes."""
-    example = example_pb2.Example.FromString(serving_example(film.read_bytes(), task=TASK))
+    example = example_pb2.Example.FromString(serving_examples(film.read_bytes(), task=TASK)[0].serialized)
     mean = example.features.feature["mean"].float_list.value[0]
     exponentials = np.exp(np.arange(3) * mean)
     return exponentials / exponentials.sum()
@@ -61,6 +62,7 @@ def test_a_film_is_scored_without_the_models_name(served_toy, film, expected_sco
     assert run("--server", served_toy.address, film) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["file"], answer["model"], answer["version"]) == (str(film), "synthetic_chest", 3)
+    assert answer["frame"] == 1
     assert list(answer["scores"]) == ["normal", "nodule", "cavity"]
     np.testing.assert_allclose(list(answer["scores"].values()), expected_scores, atol=1e-5)
     assert answer["operating_points"] == {"nodule": 0.4, "cavity": 0.4}
@@ -160,7 +162,57 @@ class TwoVersions:
 
 def test_an_image_is_made_again_when_a_version_of_another_task_answers(film):
     client = TwoVersions()
-    scored = predict.score_image(client, film.read_bytes())
-    smaller = serving_example(film.read_bytes(), task=client.descriptions[2].task)
-    assert [len(client.sent), scored.example, scored.prediction.version] == [2, smaller, 2]
+    (scored,) = predict.score_file(client, film.read_bytes())
+    smaller = serving_examples(film.read_bytes(), task=client.descriptions[2].task)[0].serialized
+    assert [len(client.sent), scored.example.serialized, scored.prediction.version] == [2, smaller, 2]
     assert client.sent[0] != smaller
+
+
+class EveryFrame:
+    """A client whose model takes every frame, and whose scores are the frame's number over 10; it can explain."""
+
+    def __init__(self, *words, **settings):
+        self.explained = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        pass
+
+    def describe(self, version=1):
+        return description(TASK.model_copy(update={"image": TASK.image.model_copy(update={"frame": "every"})}))
+
+    def predict(self, examples, signature="serving_default", version=1, **inputs):
+        number = example_pb2.Example.FromString(examples[0]).features.feature["frame"].int64_list.value[0]
+        if signature == "explain":
+            self.explained.append(number)
+            return Prediction({"heatmap": np.zeros((1, 4, 4), np.float32)}, 1)
+        return scores(1 - number / 10, number / 10, 0)
+
+
+@pytest.fixture
+def cine(tmp_path):
+    """A DICOM file of three frames."""
+    path = tmp_path / "cine.dcm"
+    frames = np.arange(3 * 32 * 32, dtype=np.uint16).reshape(3, 32, 32)
+    path.write_bytes(make_dicom(frames[0], NumberOfFrames=3, PixelData=frames.tobytes()))
+    return path
+
+
+def test_every_frame_is_a_line(cine, monkeypatch, capsys):
+    monkeypatch.setattr("serving.client.ModelClient", EveryFrame)
+    assert run("--server", "localhost:1", cine) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(answer["file"], answer["frame"]) for answer in answers] == [(str(cine), number) for number in (1, 2, 3)]
+    assert [answer["scores"]["nodule"] for answer in answers] == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_of_many_frames_the_one_that_scores_highest_is_explained(cine, monkeypatch, tmp_path, capsys):
+    client = EveryFrame()
+    monkeypatch.setattr("serving.client.ModelClient", lambda *words, **settings: client)
+    out = tmp_path / "heatmap.png"
+    assert run("--server", "localhost:1", cine, "--explain", "nodule", "--heatmap", out) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert client.explained == [3]
+    assert [answer.get("heatmap") for answer in answers] == [None, None, str(out)]

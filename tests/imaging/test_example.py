@@ -14,7 +14,7 @@ from data_schemas.errors import Corrupt, NoPixels, NotDicom, Unsupported
 from data_schemas.features import UNKNOWN
 from data_schemas.task import Task
 from data_schemas.wire import example_pb2
-from imaging.example import TrainingExample, serving_example, training_example
+from imaging.example import TrainingExample, serving_examples, training_examples
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
 
@@ -37,7 +37,13 @@ def row(**values: Any) -> ManifestRow:
 
 
 def train(data: bytes, task: Task, **values: Any) -> TrainingExample:
-    return training_example(data, row=row(**values), task=task, pseudonyms=PSEUDONYMS)
+    (only,) = training_examples(data, row=row(**values), task=task, pseudonyms=PSEUDONYMS)
+    return only
+
+
+def serve(data: bytes, task: Task) -> bytes:
+    (only,) = serving_examples(data, task=task)
+    return only.serialized
 
 
 def parsed(serialized: bytes) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def test_a_multi_label_example_has_findings_for_a_label(dicom: Any, findings_tas
 
 
 def test_a_serving_example_has_neither_identity_nor_label(dicom: Any, chest_task: Task) -> None:
-    found = parsed(serving_example(dicom(PIXELS), task=chest_task))
+    found = parsed(serve(dicom(PIXELS), chest_task))
     assert set(found) == feature_names() - IDENTITY_AND_LABEL
     assert found[features.MANIFEST_ROW] == [0]
 
@@ -131,7 +137,7 @@ def test_columns_that_slices_name_become_features(dicom: Any, chest_task: Task) 
 
 def test_ct_has_moments_for_each_window(dicom: Any, ct_task: Task) -> None:
     data = dicom(PIXELS, Modality="CT", RescaleSlope="1", RescaleIntercept="-1024")
-    serialized = training_example(data, row=row(label="contrast"), task=ct_task, pseudonyms=PSEUDONYMS).serialized
+    serialized = train(data, ct_task, label="contrast").serialized
     found = parsed(serialized)
     assert len(found[features.CHANNEL_MEAN]) == len(found[features.CHANNEL_MEAN_SQUARE]) == 3
     np.testing.assert_array_equal(pixels(serialized), PIXELS - 1024.0 + 32_768)
@@ -145,8 +151,8 @@ def test_the_image_is_16_bit_and_no_longer_than_max_side(dicom: Any, chest_task:
 def test_a_dicom_and_its_png_have_the_same_pixels(dicom: Any, chest_task: Task) -> None:
     film = np.random.default_rng(1).integers(0, 256, (300, 280), dtype=np.uint8)
     as_dicom, as_png = (
-        serving_example(dicom(film), task=chest_task),
-        serving_example(imagecodecs.png_encode(film), task=chest_task),
+        serve(dicom(film), chest_task),
+        serve(imagecodecs.png_encode(film), chest_task),
     )
     np.testing.assert_array_equal(pixels(as_dicom), pixels(as_png))
 
@@ -158,7 +164,7 @@ def test_training_and_serving_share_every_feature_but_identity_and_label(dicom: 
         imagecodecs.png_encode(PIXELS),
     ):
         trained = parsed(train(data, chest_task, patient_id="P").serialized)
-        served = parsed(serving_example(data, task=chest_task))
+        served = parsed(serve(data, chest_task))
         different = {name for name in trained if served.get(name) != trained[name]}
         assert different == {
             features.EXAMPLE_ID,
@@ -173,8 +179,8 @@ def test_training_and_serving_share_every_feature_but_identity_and_label(dicom: 
 def test_training_and_serving_pixels_are_the_same_on_real_ct(ct_task: Task) -> None:
     for path in sorted((DATA / "ct-contrast-dicom" / "dicom").iterdir())[::13]:
         data = path.read_bytes()
-        trained = training_example(data, row=row(label="contrast"), task=ct_task, pseudonyms=PSEUDONYMS).serialized
-        assert parsed(trained)[features.IMAGE] == parsed(serving_example(data, task=ct_task))[features.IMAGE]
+        trained = train(data, ct_task, label="contrast").serialized
+        assert parsed(trained)[features.IMAGE] == parsed(serve(data, ct_task))[features.IMAGE]
 
 
 def test_equal_bytes_give_equal_examples(dicom: Any, chest_task: Task) -> None:
@@ -188,7 +194,7 @@ def test_no_identifier_stands_in_an_example(dicom: Any, chest_task: Task) -> Non
     )
     for serialized in (
         train(data, chest_task, patient_id="MANIFEST-ID", study_id="MANIFEST-STUDY").serialized,
-        serving_example(data, task=chest_task),
+        serve(data, chest_task),
     ):
         for secret in (b"ID-OF", b"Name", b"1.2.3", b"19630412", b"20200101", b"ACC-1", b"ISSUER", b"MANIFEST-"):
             assert secret not in serialized
@@ -225,7 +231,7 @@ def test_without_a_patient_id_the_study_stands_in(dicom: Any, chest_task: Task) 
 
 
 def test_a_given_split_is_kept(dicom: Any, chest_task: Task) -> None:
-    found = training_example(
+    (found,) = training_examples(
         dicom(PIXELS),
         row=row(split="test"),
         task=chest_task,
@@ -243,7 +249,7 @@ def test_what_the_task_does_not_take_is_unsupported_for_both(
     with pytest.raises(Unsupported, match="the task takes"):
         train(data, findings_task, findings=(0, 0, 0, 0))
     with pytest.raises(Unsupported, match="the task takes"):
-        serving_example(data, task=findings_task)
+        serve(data, findings_task)
 
 
 def test_images_for_processing_are_refused_unless_the_task_accepts_them(dicom: Any, chest_task: Task) -> None:
@@ -251,9 +257,9 @@ def test_images_for_processing_are_refused_unless_the_task_accepts_them(dicom: A
     with pytest.raises(Unsupported, match="accepts_for_processing"):
         train(data, chest_task)
     with pytest.raises(Unsupported, match="accepts_for_processing"):
-        serving_example(data, task=chest_task)
+        serve(data, chest_task)
     accepting = chest_task.model_copy(update={"accepts_for_processing": True})
-    assert serving_example(data, task=accepting) == serving_example(dicom(PIXELS), task=chest_task)
+    assert serve(data, accepting) == serve(dicom(PIXELS), chest_task)
 
 
 def test_the_manifest_can_say_that_a_modality_is_right_after_all(dicom: Any, chest_task: Task) -> None:
@@ -266,4 +272,38 @@ def test_rejections_are_the_same_for_both(dicom: Any, chest_task: Task, error: t
     with pytest.raises(error):
         train(data, chest_task)
     with pytest.raises(error):
-        serving_example(data, task=chest_task)
+        serve(data, chest_task)
+
+
+@pytest.fixture
+def every_frame(chest_task: Task) -> Task:
+    return chest_task.model_copy(update={"image": chest_task.image.model_copy(update={"frame": "every"})})
+
+
+def test_every_frame_is_an_example_of_one_patient_and_study(dicom: Any, every_frame: Task) -> None:
+    data = dicom(PIXELS, NumberOfFrames=3, PixelData=np.stack([PIXELS, PIXELS + 1, PIXELS]).tobytes())
+    found = training_examples(data, row=row(patient_id="OTHER"), task=every_frame, pseudonyms=PSEUDONYMS)
+    records = [parsed(one.serialized) for one in found]
+    assert [record[features.FRAME] for record in records] == [[1], [2], [3]]
+    assert len({record[features.EXAMPLE_ID][0] for record in records}) == 3
+    for name in (features.PATIENT, features.STUDY, features.LABEL, features.MANIFEST_ROW):
+        assert len({str(record[name]) for record in records}) == 1
+    assert len({one.split for one in found}) == 1
+    assert [len(one.warnings) for one in found] == [1, 0, 0]
+    assert [one.index_row["frame"] for one in found] == [1, 2, 3]
+    served = serving_examples(data, task=every_frame)
+    assert [one.frame for one in served] == [1, 2, 3]
+    assert [parsed(one.serialized)[features.IMAGE] for one in served] == [record[features.IMAGE] for record in records]
+
+
+def test_a_file_of_one_frame_keeps_its_name_whatever_the_policy(
+    dicom: Any, chest_task: Task, every_frame: Task
+) -> None:
+    assert train(dicom(PIXELS), every_frame).serialized == train(dicom(PIXELS), chest_task).serialized
+
+
+def test_one_broken_frame_costs_the_file(dicom: Any, every_frame: Task) -> None:
+    frames = [imagecodecs.jpegls_encode(PIXELS), b"broken"]
+    data = dicom(PIXELS, syntax="1.2.840.10008.1.2.4.80", frames=frames, NumberOfFrames=2)
+    with pytest.raises(Corrupt):
+        training_examples(data, row=row(), task=every_frame, pseudonyms=PSEUDONYMS)

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from data_schemas.errors import Corrupt, ImageRejected, Unsupported
 from imaging.canonical import canonical_image
 from imaging.inspection import inspect_file
-from imaging.source import SourceHeader, read_source
+from imaging.source import SourceHeader, read_frames, read_source
 
 PIXELS = (np.arange(400, dtype=np.uint16) * 10).reshape(20, 20)
 
@@ -117,7 +119,36 @@ def test_the_first_or_the_middle_frame_is_read(dicom: Any) -> None:
     frames = np.arange(5, dtype=np.uint8).repeat(16)
     data = dicom(np.zeros((4, 4), np.uint8), NumberOfFrames=5, PixelData=frames.tobytes())
     assert read_source(data).pixels.max() == 0
-    assert read_source(data, frame="middle").pixels.max() == 2
+    middle = read_source(data, frame="middle")
+    assert (middle.pixels.max(), middle.frame) == (2, 3)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.80"])
+def test_every_frame_is_read_in_order(dicom: Any, syntax: str) -> None:
+    frames = [np.full((4, 4), number, np.uint8) for number in range(3)]
+    encoded = [imagecodecs.jpegls_encode(frame) for frame in frames] if syntax.endswith("80") else None
+    native = {} if encoded else {"PixelData": np.stack(frames).tobytes()}
+    data = dicom(frames[0], syntax=syntax, frames=encoded, NumberOfFrames=3, **native)
+    assert [(one.frame, one.pixels.max()) for one in read_frames(data, policy="every")] == [(1, 0), (2, 1), (3, 2)]
+
+
+def test_frames_are_shown_by_their_own_groups(dicom: Any) -> None:
+    groups = Sequence()
+    for center in ("1", "2"):
+        voi, group = Dataset(), Dataset()
+        voi.WindowCenter, voi.WindowWidth = center, "10"
+        group.FrameVOILUTSequence = Sequence([voi])
+        groups.append(group)
+    data = dicom(PIXELS, NumberOfFrames=2, PixelData=PIXELS.tobytes() * 2, PerFrameFunctionalGroupsSequence=groups)
+    centers = [one.presentation.windows[0].center for one in read_frames(data, policy="every")]
+    assert centers == [1, 2]
+
+
+def test_more_frames_than_are_made_examples_of_are_refused_before_any_is_decoded(dicom: Any) -> None:
+    data = dicom(np.zeros((1, 2), np.uint8), NumberOfFrames=1025, PixelData=bytes(2050))
+    assert len(list(read_frames(data, policy="middle"))) == 1
+    with pytest.raises(Unsupported, match="1025 frames"):
+        next(read_frames(data, policy="every"))
 
 
 SAMPLES = {

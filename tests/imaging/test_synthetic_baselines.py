@@ -22,7 +22,7 @@ from data_schemas import features
 from data_schemas.task import Task
 from data_schemas.task_file import load_task
 from data_schemas.wire import example_pb2
-from imaging.example import training_example
+from imaging.example import training_examples
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
 from imaging.synthetic import write_sample
@@ -53,7 +53,7 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     task = task.model_copy(update={"training": task.training.model_copy(update={"seed": request.param})})
     rows = read_manifest(write_sample(tmp_path_factory.mktemp("sample"), seed=request.param), task).rows
     pseudonyms = Pseudonyms(b"k" * 32)
-    read = [training_example(row.file.read_bytes(), row=row, task=task, pseudonyms=pseudonyms) for row in rows]
+    read = [training_examples(row.file.read_bytes(), row=row, task=task, pseudonyms=pseudonyms)[0] for row in rows]
     return Ingested(
         task,
         [example_pb2.Example.FromString(one.serialized).features.feature for one in read],

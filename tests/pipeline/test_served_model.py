@@ -11,7 +11,7 @@ import pytest
 
 from data_schemas.description import ModelDescription
 from data_schemas.task_file import load_task
-from imaging.example import serving_example
+from imaging.example import serving_examples
 from serving.server.servable import Servable
 from tests.pipeline.conftest import Run
 
@@ -31,7 +31,7 @@ def records(first_run: Run, sample: Path) -> np.ndarray:
     task = load_task(str(first_run.task))
     with sample.open(newline="") as file:
         files = [sample.parent / row["file"] for row in list(csv.DictReader(file))[:3]]
-    return np.array([serving_example(path.read_bytes(), task=task) for path in files], object)
+    return np.array([serving_examples(path.read_bytes(), task=task)[0].serialized for path in files], object)
 
 
 def test_the_signatures_are_those_of_the_contract(model: Servable) -> None:
