@@ -169,8 +169,7 @@ class _Batch:
         inputs = np.empty(len(self._waiting), dtype=object)
         inputs[:] = self._waiting
         self._waiting = []
-        scores: Sequence[Any] = self._servable.run("serving_default", {"inputs": inputs}, outputs=["scores"])["scores"]
-        return scores
+        return list(self._servable.run("serving_default", {"inputs": inputs}, outputs=["scores"])["scores"])
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def training_examples(
         NotDicom, NoPixels, Unsupported, Corrupt: the file cannot be used for this task; the message says why. A file of
             which one frame cannot be used gives no record at all.
     """
-    digest, found = content_hash(data), []
+    digest = content_hash(data)
+    found: list[TrainingExample] = []
     for source in read_frames(data, policy=task.image.frame):
         one = _training_example(source, digest, row=row, task=task, pseudonyms=pseudonyms, given_splits=given_splits)
         found.append(dataclasses.replace(one, warnings=()) if found else one)
