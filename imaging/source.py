@@ -23,7 +23,7 @@ from imaging.palette import coloured
 from imaging.pixel_format import PixelFormat, pixel_format
 from imaging.presentation import Presentation, read_presentation
 from imaging.raster import is_raster, read_raster
-from imaging.stored_bits import stored_values
+from imaging.stored_bits import check_high_bit, stored_values
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ def read_frames(data: bytes, *, policy: FramePolicy) -> Iterator[SourceImage]:
         return
     dataset = read_dataset(data)
     layout = pixel_format(dataset)
+    check_high_bit(layout, integer(dataset, "HighBit"))
     header = _header(dataset, layout)
     if policy != "every":
         index = layout.frames // 2 if policy == "middle" else 0
@@ -110,9 +111,7 @@ def _dicom_source(
 ) -> SourceImage:
     """Returns a decoded frame, `index` from 0, as gray stored values and how they are shown."""
     if layout.samples == 1:
-        pixels = stored_values(
-            pixels, layout, high_bit=integer(dataset, "HighBit"), syntax=str(transfer_syntax(dataset))
-        )
+        pixels = stored_values(pixels, layout, syntax=str(transfer_syntax(dataset)))
     if layout.photometric == "PALETTE COLOR":
         pixels = coloured(pixels, dataset)
     if pixels.ndim == 3:

@@ -7,34 +7,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.errors import Unsupported
 from imaging.pixel_format import PixelFormat
 
 _LOSSY = tuple(f"1.2.840.10008.1.2.4.{end}" for end in ("50", "51", "53", "55", "81", "91", "93", "111", "112", "203"))
 """Transfer syntaxes whose decoders may overshoot the stored range by a little."""
 
 
-def stored_values(pixels: NDArray[Any], layout: PixelFormat, *, high_bit: int | None, syntax: str) -> NDArray[Any]:
+def check_high_bit(layout: PixelFormat, high_bit: int | None) -> None:
+    """Raises unless values stand in the low bits, as they must since 2014 (PS3.5, 8.1.1).
+
+    Raises:
+        Unsupported: High Bit (0028,0102) says that they stand higher: either they do, or the header is wrong.
+    """
+    if high_bit is not None and layout.bits_stored <= high_bit < layout.bits_allocated:
+        raise Unsupported(
+            f"High Bit is {high_bit} with {layout.bits_stored} Bits Stored; values are read from the low bits alone, "
+            f"whose High Bit is {layout.bits_stored - 1}"
+        )
+
+
+def stored_values(pixels: NDArray[Any], layout: PixelFormat, *, syntax: str) -> NDArray[Any]:
     """Returns pixels whose every value is one that Bits Stored allows.
 
-    Bits above High Bit (0028,0102) may hold overlays (retired) or anything (PS3.5, 8.1.1 and 8.1.2): they are dropped,
-    and filled with the sign where values have one. A High Bit above Bits Stored - 1, also retired, shifts values down.
-    What a lossy codec returned beyond the range is clipped instead, since there the bits above are part of the number.
+    Bits above may hold overlays (retired) or anything (PS3.5, 8.1.1 and 8.1.2): they are dropped, and filled with the
+    sign where values have one. What a lossy codec returned beyond the range is clipped instead, since there the bits
+    above are part of the number.
 
     Args:
         pixels: decoded, (rows, columns), of any type; float pixels have no stored bits and stay.
         layout: of the same image.
-        high_bit: High Bit, or None.
-        syntax: Transfer Syntax UID; a compressed image has its values in the low bits.
+        syntax: Transfer Syntax UID.
     """
     spare = 8 * pixels.dtype.itemsize - layout.bits_stored
     if pixels.dtype.kind not in "iu" or layout.bits_allocated < 8 or spare <= 0:
         return pixels
-    shift = 0 if high_bit is None or syntax.startswith("1.2.840.10008.1.2.4.") else high_bit + 1 - layout.bits_stored
-    shift = shift if 0 <= shift <= spare else 0
     low = -(2 ** (layout.bits_stored - 1)) if layout.signed else 0
     high = low + 2**layout.bits_stored - 1
-    if not shift and pixels.min() >= low and pixels.max() <= high:
+    if pixels.min() >= low and pixels.max() <= high:
         return pixels
-    if syntax in _LOSSY:
-        return pixels.clip(low, high)
-    return np.asarray((pixels << (spare - shift)) >> spare)
+    return pixels.clip(low, high) if syntax in _LOSSY else np.asarray((pixels << spare) >> spare)
