@@ -61,7 +61,7 @@ def inspect_file(path: Path) -> dict[str, Any]:
 
 
 def _inspect_raster(data: bytes, answer: dict[str, Any]) -> None:
-    pixels = read_raster(data)
+    pixels = read_raster(data).pixels
     answer |= {"rows": pixels.shape[0], "columns": pixels.shape[1], "frames": 1}
     answer |= {"raw_dtype": str(pixels.dtype), "raw_min": int(pixels.min()), "raw_max": int(pixels.max())}
 

@@ -22,7 +22,7 @@ from imaging.manifest import SEXES
 from imaging.palette import coloured
 from imaging.pixel_format import PixelFormat, pixel_format
 from imaging.presentation import Presentation, read_presentation
-from imaging.raster import is_raster, read_raster
+from imaging.raster import Raster, is_raster, read_raster
 from imaging.stored_bits import check_high_bit, stored_values
 
 
@@ -115,19 +115,17 @@ def _dicom_source(
     if layout.photometric == "PALETTE COLOR":
         pixels = coloured(pixels, dataset)
     if pixels.ndim == 3:
-        presentation = _display_ready(pixels.dtype, aspect=pixel_aspect(dataset, index))
+        presentation = Presentation(
+            bits_stored=8 * pixels.dtype.itemsize, display_ready=True, aspect=pixel_aspect(dataset, index)
+        )
         return SourceImage(_luminance(pixels), presentation, header, index + 1)
     presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
     return SourceImage(pixels, presentation, header, index + 1)
 
 
-def _raster_source(pixels: NDArray[Any]) -> SourceImage:
-    header = SourceHeader(bits_stored=8 * pixels.dtype.itemsize)
-    return SourceImage(_luminance(pixels), _display_ready(pixels.dtype), header)
-
-
-def _display_ready(dtype: np.dtype[Any], *, aspect: float = 1.0) -> Presentation:
-    return Presentation(bits_stored=8 * dtype.itemsize, display_ready=True, aspect=aspect)
+def _raster_source(raster: Raster) -> SourceImage:
+    presentation = Presentation(bits_stored=raster.bits, display_ready=True)
+    return SourceImage(_luminance(raster.pixels), presentation, SourceHeader(bits_stored=raster.bits))
 
 
 def _luminance(pixels: NDArray[Any]) -> NDArray[Any]:
