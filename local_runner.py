@@ -30,7 +30,10 @@ _CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("data_schemas", "imaging", "components.dicom_example_gen", "components.image_index"),
         ("imagecodecs", "numpy", "opencv-python-headless", "pyarrow", "pydicom", "xxhash"),
     ),
-    "data_check": (("data_schemas", "reports", "components.data_check"), ()),
+    "data_check": (
+        ("data_schemas", "evaluation", "reports", "components.data_check", "components.image_index"),
+        ("numpy", "scikit-learn", "scipy", "tensorflow-data-validation"),
+    ),
     "transform": (("data_schemas", "models"), _TENSORFLOW),
     "training": (("data_schemas", "evaluation", "models"), (*_TENSORFLOW, "keras-tuner", "scikit-learn")),
     "champion": (("data_schemas", "components.champion"), ()),

@@ -18,6 +18,7 @@ _TYPES: dict[str, pa.DataType] = {
     "uint64": pa.uint64(),
     "float32": pa.float32(),
     "string": pa.string(),
+    "binary": pa.binary(),
     "list<float32>": pa.list_(pa.float32()),
     "list<int8>": pa.list_(pa.int8()),
 }

@@ -19,6 +19,8 @@ PIXEL_HASH = "pixel_hash"
 """string: keyed hash of the canonical image; equal for files that differ in their header or compression alone."""
 PERCEPTUAL_HASH = "perceptual_hash"
 """uint64: `imaging.fingerprints.perceptual_hash`; few bits differ between images that look alike."""
+THUMBNAIL = "thumbnail"
+"""binary: `imaging.fingerprints.thumbnail`, which confirms that two images of a near hash look alike."""
 BORDER = "border"
 """list of float32: `imaging.fingerprints.border_features`."""
 TEXT_SCORE = "text_score"
@@ -38,6 +40,7 @@ COLUMNS: dict[str, str] = {
     FILE_HASH: "string",
     PIXEL_HASH: "string",
     PERCEPTUAL_HASH: "uint64",
+    THUMBNAIL: "binary",
     BORDER: "list<float32>",
     TEXT_SCORE: "float32",
     features.LABEL: "string",

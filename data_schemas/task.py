@@ -147,12 +147,33 @@ class Gate(Strict):
         return self
 
 
+Policy = Literal["block", "warn"]
+
+
 class DataPolicy(Strict):
-    """When DataCheck stops a run (`block`) or only says so (`warn`)."""
+    """When DataCheck stops a run (`block`) or only says so (`warn`).
+
+    Attributes:
+        max_rejected_share: share of rows that may be rejected; `rejected` is for more.
+        anomalies: what the schema does not allow.
+        duplicates: identical files or pixels in two splits. near_duplicates: images that look alike in two splits.
+        label_conflicts: duplicates, or images of one patient, with different labels.
+        small_groups: groups with too few patients in `test`.
+        shortcuts: something that is no disease tells the label.
+        quality: images of one value, or far from the others.
+        drift: splits, or a former run's data, are distributed otherwise.
+    """
 
     max_rejected_share: Share = 0.05
-    rejected: Literal["block", "warn"] = "block"
-    anomalies: Literal["block", "warn"] = "block"
+    rejected: Policy = "block"
+    anomalies: Policy = "block"
+    duplicates: Policy = "block"
+    near_duplicates: Policy = "warn"
+    label_conflicts: Policy = "warn"
+    small_groups: Policy = "warn"
+    shortcuts: Policy = "warn"
+    quality: Policy = "warn"
+    drift: Policy = "warn"
 
 
 class Model(Strict):

@@ -71,6 +71,18 @@ def confusion_metrics(
     }
 
 
+def weighted_auroc(labels: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None) -> Floats:
+    """Returns the area under the ROC curve alone, float64 (draws,).
+
+    Args:
+        labels: (cases,), 1 present, 0 absent.
+        scores: (cases,), the higher the likelier.
+        weights: float64 (draws, cases), or none.
+    """
+    weight = np.ones((1, labels.size)) if weights is None else weights
+    return _auroc(*_weight_by_score(labels == 1, scores.astype(np.float64), weight))
+
+
 def class_metrics(labels: NDArray[Any], scores: NDArray[Any], *, weights: Floats | None = None) -> dict[str, Floats]:
     """Returns `accuracy` and `balanced_accuracy` (mean recall) of the highest score, for a multi-class task.
 

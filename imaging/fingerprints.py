@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+THUMBNAIL_SIDE = 16
+"""Rows and columns of `thumbnail`."""
+
 _SIDE = 32
 _FREQUENCIES = 8
 _STRIP = 16
@@ -25,6 +28,16 @@ def perceptual_hash(image: NDArray[np.uint16]) -> int:
     frequencies[0] = 0
     median = np.partition(frequencies, len(frequencies) // 2)[len(frequencies) // 2]
     return int.from_bytes(np.packbits(frequencies > median).tobytes(), "big")
+
+
+def thumbnail(image: NDArray[np.uint16]) -> bytes:
+    """Returns 16 x 16 means of areas at 8 bits, row by row: what tells two images of a near hash apart.
+
+    Args:
+        image: canonical, (rows, columns) uint16.
+    """
+    small = _resized(_thumbnail(image), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return (small >> 8).astype(np.uint8).tobytes()
 
 
 def border_features(image: NDArray[np.uint16]) -> list[float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from data_schemas import features, image_index
 from data_schemas.wire import example_pb2
 from imaging.content_hash import content_hash
-from imaging.fingerprints import border_features, perceptual_hash
+from imaging.fingerprints import border_features, perceptual_hash, thumbnail
 from imaging.pseudonyms import Pseudonyms
 from imaging.source import SourceHeader
 
@@ -46,6 +46,7 @@ def index_row(
         image_index.FILE_HASH: file_hash,
         image_index.PIXEL_HASH: pseudonyms.pseudonym("pixels", pixels),
         image_index.PERCEPTUAL_HASH: perceptual_hash(image),
+        image_index.THUMBNAIL: thumbnail(image),
         image_index.BORDER: border_features(image),
         image_index.PHOTOMETRIC: header.photometric,
         image_index.TRANSFER_SYNTAX: header.transfer_syntax,

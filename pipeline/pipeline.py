@@ -58,10 +58,12 @@ def _components(settings: PipelineSettings) -> list[Any]:
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema)
     data_check = DataCheck(
+        statistics=statistics.outputs["statistics"],
         anomalies=validator.outputs["anomalies"],
         ingest_report=ingest_report,
         task=task,
         report_folder=settings.reports,
+        accepted_folder=settings.accepted_data,
         code_digest=digests["data_check"],
     )
     transform = Transform(

@@ -64,6 +64,11 @@ class PipelineSettings:
         """Reports that survive a stopped run, one folder a run."""
         return self.output / "reports"
 
+    @property
+    def accepted_data(self) -> Path:
+        """Statistics of data that DataCheck accepted, which the next run's are compared with."""
+        return self.output / "accepted_data" / self.task.name
+
 
 def served_folder(output: Path, task: Task) -> Path:
     """Returns `OUTPUT/serving/TASK`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,6 +32,24 @@ class Check(BaseModel):
     mend: str
 
 
+class CheckTable(BaseModel):
+    """Details of checks: as many cells a row as there are columns.
+
+    Attributes:
+        heading: what the table shows.
+        columns: names.
+        rows: cells; images are named by their manifest row.
+        note: a sentence under the heading.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int, ...], ...]
+    note: str = ""
+
+
 class DataCheckReport(BaseModel):
     """What the checks found in the data of one run.
 
@@ -45,6 +63,7 @@ class DataCheckReport(BaseModel):
         labels: images by split and label.
         rejects: rejected rows by reason.
         warnings: rows by warning.
+        tables: details of the checks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,9 +77,12 @@ class DataCheckReport(BaseModel):
     labels: dict[str, dict[str, int]]
     rejects: dict[str, tuple[int, ...]]
     warnings: dict[str, tuple[int, ...]]
+    tables: tuple[CheckTable, ...] = ()
 
     @classmethod
-    def of(cls, task: Task, ingest: IngestReport, checks: Sequence[Check]) -> DataCheckReport:
+    def of(
+        cls, task: Task, ingest: IngestReport, checks: Sequence[Check], tables: Sequence[CheckTable] = ()
+    ) -> DataCheckReport:
         """Returns the report of an ingest and the checks on it."""
         reasons: dict[str, list[int]] = {}
         for reject in ingest.rejects:
@@ -75,6 +97,7 @@ class DataCheckReport(BaseModel):
             labels={split: dict(counts) for split, counts in ingest.labels.items()},
             rejects={reason: tuple(rows) for reason, rows in reasons.items()},
             warnings={warning: tuple(rows) for warning, rows in ingest.warnings.items()},
+            tables=tuple(tables),
         )
 
     @property
@@ -103,6 +126,7 @@ class DataCheckReport(BaseModel):
     def to_html(self) -> str:
         """Returns the report as a page, the verdict first."""
         sections: list[Section] = [self._verdict(), self._facts(), self._check_table(), self._label_table()]
+        sections += [Table(table.heading, table.columns, table.rows, note=table.note) for table in self.tables]
         sections += _row_tables({"Rejected images": self.rejects, "Warnings": self.warnings})
         return render_page("Data check", sections, subtitle=f"{self.title} ({self.task})")
 
@@ -150,7 +174,8 @@ def _row_tables(kinds: dict[str, dict[str, tuple[int, ...]]]) -> list[Table]:
     """Returns a table for each kind that has rows: reason, count and which rows of the manifest."""
     tables = []
     for heading, rows_by_reason in kinds.items():
-        rows = [(reason, len(rows), _shown(rows)) for reason, rows in sorted(rows_by_reason.items(), key=_most_first)]
+        listed = sorted(rows_by_reason.items(), key=_most_first)
+        rows = [(reason, len(numbers), rows_text(numbers)) for reason, numbers in listed]
         if rows:
             columns = ("Reason", "Images", "Manifest rows")
             tables.append(Table(heading, columns, rows, note="The first data row is row 1."))
@@ -161,7 +186,7 @@ def _most_first(item: tuple[str, tuple[int, ...]]) -> tuple[int, str]:
     return -len(item[1]), item[0]
 
 
-def _shown(rows: Sequence[int]) -> str:
+def rows_text(rows: Iterable[int]) -> str:
     """Returns rows as text, neighbours as a range: `3, 5-9`."""
     ranges: list[list[int]] = []
     for row in sorted(rows):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from components.data_check.duplicate_checks import check_duplicates, duplicate_table
+from components.data_check.group_checks import check_groups, check_quality, group_table
+from components.data_check.image_table import ImageTable
+from components.data_check.shortcut_checks import check_shortcuts, shortcut_probes, shortcut_table
 from data_schemas.ingest_report import IngestReport
 from data_schemas.task import Task
-from reports.data_check import Check
+from reports.data_check import Check, CheckTable
 
 _SHOWN = 5
 
@@ -25,6 +29,21 @@ def check_data(task: Task, ingest: IngestReport, *, anomalies: Mapping[str, Mapp
         *_splits(task, ingest),
         *_anomalies(task, ingest.examples, anomalies),
     ]
+
+
+def check_images(table: ImageTable) -> tuple[list[Check], list[CheckTable]]:
+    """Returns every check of the images themselves, and the tables that go with them; none where there is no image."""
+    if not len(table):
+        return [], []
+    probes = shortcut_probes(table)
+    checks = [
+        *check_duplicates(table),
+        *check_groups(table),
+        *check_quality(table),
+        *check_shortcuts(table, probes),
+    ]
+    tables = (duplicate_table(table), group_table(table), shortcut_table(probes))
+    return checks, [one for one in tables if one is not None]
 
 
 def _rejects(task: Task, ingest: IngestReport) -> Check:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from data_schemas.task_file import load_task
+from imaging.content_hash import content_hash
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
 from serving.child_server import child_server
@@ -86,7 +86,7 @@ def _eval_scores(run: Run) -> tuple[dict[Path, list[float]], dict[str, Path]]:
     pseudonyms = Pseudonyms.load_or_create(run.output / "private" / "pseudonym.key")
     scores, files, syntaxes = {}, {}, set()
     for row in read_manifest(run.manifest, load_task(str(run.task))).rows[:-3]:
-        name = pseudonyms.pseudonym("image", hashlib.sha256(row.file.read_bytes()).hexdigest())
+        name = pseudonyms.pseudonym("image", content_hash(row.file.read_bytes()))
         syntax = str(pydicom.dcmread(row.file, stop_before_pixels=True).file_meta.TransferSyntaxUID)
         syntaxes.add(syntax)
         if name in by_id:
