@@ -24,9 +24,9 @@ NOTE = "Research software, not a medical device."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.description = (
-        "Send DICOM, PNG or JPEG files to a model server; print one JSON object for each frame that the task takes."
+        "Send DICOM, PNG, JPEG or NIfTI files to a model server; print one JSON object for each frame the task takes."
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM, PNG or JPEG")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM, PNG, JPEG or NIfTI")
     parser.add_argument("--server", required=True, metavar="HOST:PORT", help="address of the model server")
     parser.add_argument(
         "--model-name",

@@ -101,7 +101,7 @@ class ImageRejected(RadflowError):
 
 
 class NotDicom(ImageRejected):
-    """The bytes are neither DICOM nor PNG nor JPEG."""
+    """The bytes are neither DICOM nor PNG, JPEG or NIfTI."""
 
     status = "not_dicom"
 

@@ -26,9 +26,9 @@ BORDER = "border"
 TEXT_SCORE = "text_score"
 """float32: burned-in text as `imaging.burned_in_text` scores it; NaN where it was not looked for."""
 PHOTOMETRIC = "photometric"
-"""string: Photometric Interpretation (0028,0004); empty for PNG and JPEG."""
+"""string: Photometric Interpretation (0028,0004); empty for other files."""
 TRANSFER_SYNTAX = "transfer_syntax"
-"""string: Transfer Syntax UID (0002,0010); empty for PNG and JPEG."""
+"""string: Transfer Syntax UID (0002,0010); empty for other files."""
 
 COLUMNS: dict[str, str] = {
     features.MANIFEST_ROW: "int64",

@@ -56,7 +56,9 @@ def read_dataset(data: bytes) -> Dataset:
     except Exception as error:  # noqa: BLE001  # pydicom raises any type on broken bytes; its text may quote the header
         raise (Corrupt if has_prefix else NotDicom)(f"it cannot be read as DICOM ({type(error).__name__})") from None
     if not plausible:
-        raise Corrupt("a DICOM header without a dataset") if has_prefix else NotDicom("neither DICOM nor PNG nor JPEG")
+        if has_prefix:
+            raise Corrupt("a DICOM header without a dataset")
+        raise NotDicom("neither DICOM nor PNG, JPEG or NIfTI")
     _complete_file_meta(dataset)
     return dataset
 

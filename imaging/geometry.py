@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydicom.dataset import Dataset
 
 from imaging.header_values import functional_group, numbers
@@ -24,6 +26,13 @@ def pixel_aspect(dataset: Dataset, index: int) -> float:
     for keyword in _SPACINGS:
         found = numbers(measures if keyword == "PixelSpacing" else dataset, keyword)
         if len(found) == 2 and found[0] and found[1] and min(found[0], found[1]) > 0:
-            aspect = found[0] / found[1]
-            return aspect if 1 / _LONGEST <= aspect <= _LONGEST and abs(aspect - 1) >= _SQUARE else 1.0
+            return plausible_aspect(found[0], found[1])
     return 1.0
+
+
+def plausible_aspect(height: float, width: float) -> float:
+    """Returns the height of a pixel over its width; 1.0 where they hardly differ, or more than pixels do."""
+    if not (0 < height < math.inf and 0 < width < math.inf):
+        return 1.0
+    aspect = height / width
+    return aspect if 1 / _LONGEST <= aspect <= _LONGEST and abs(aspect - 1) >= _SQUARE else 1.0

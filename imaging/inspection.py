@@ -13,6 +13,7 @@ from data_schemas.errors import Corrupt, ImageRejected, NotDicom, Unsupported
 from imaging.decoders import decode_frames
 from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
 from imaging.limits import MAX_FILE_BYTES, MAX_INSPECTED_SAMPLES
+from imaging.nifti import is_nifti, read_nifti
 from imaging.pixel_format import pixel_format
 from imaging.raster import is_raster, read_raster
 
@@ -53,6 +54,8 @@ def inspect_file(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
         if is_raster(data):
             _inspect_raster(data, answer)
+        elif is_nifti(data):
+            _inspect_nifti(data, answer)
         else:
             _inspect_dicom(read_dataset(data), answer)
     except ImageRejected as rejected:
@@ -64,6 +67,15 @@ def _inspect_raster(data: bytes, answer: dict[str, Any]) -> None:
     pixels = read_raster(data).pixels
     answer |= {"rows": pixels.shape[0], "columns": pixels.shape[1], "frames": 1}
     answer |= {"raw_dtype": str(pixels.dtype), "raw_min": int(pixels.min()), "raw_max": int(pixels.max())}
+
+
+def _inspect_nifti(data: bytes, answer: dict[str, Any]) -> None:
+    slices = read_nifti(data).slices
+    finite = slices[np.isfinite(slices)] if slices.dtype.kind == "f" else slices
+    answer |= {"rows": slices.shape[1], "columns": slices.shape[2], "frames": slices.shape[0]}
+    answer |= {"raw_dtype": slices.dtype.newbyteorder("=").name}
+    if finite.size:
+        answer |= {"raw_min": finite.min().item(), "raw_max": finite.max().item()}
 
 
 def _inspect_dicom(dataset: Dataset, answer: dict[str, Any]) -> None:

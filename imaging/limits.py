@@ -16,6 +16,9 @@ MAX_FRAME_SAMPLES = 2**27
 MAX_FRAMES = 100_000
 """Frames of one object: a cine run has hundreds, a whole-slide level tens of thousands."""
 
+MAX_VOLUME_BYTES = 2**30
+"""Bytes of a NIfTI file's header and voxels, inflated: 2,000 CT slices of 512 x 512 at 16 bits."""
+
 MAX_EXAMPLE_FRAMES = 1024
 """Frames of one file that `image.frame: every` makes examples of: they are in memory together, about 0.25 MB each,
 because a file with one broken frame gives none."""

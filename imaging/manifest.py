@@ -30,7 +30,7 @@ class ManifestRow:
 
     Attributes:
         row: the first data row is 1.
-        file: absolute path of a DICOM, PNG or JPEG file.
+        file: absolute path of a DICOM, PNG, JPEG or NIfTI file.
         patient_id, study_id, site: identifiers, never written to an artifact as they are.
         label: one of the task's labels (multi-class), else empty.
         findings: 1 present, 0 absent, -1 unknown, in the task's order (multi-label), else empty.

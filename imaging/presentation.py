@@ -45,6 +45,11 @@ class VoiWindow:
     function: str = "LINEAR"
     explanation: str = ""
 
+    @classmethod
+    def between(cls, black: float, white: float) -> VoiWindow:
+        """Returns the window that is black up to one value and white from another on."""
+        return cls((black + white) / 2, white - black, "LINEAR_EXACT")
+
 
 @dataclass(frozen=True)
 class Presentation:

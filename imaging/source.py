@@ -1,4 +1,4 @@
-"""Bytes of a DICOM, PNG or JPEG file -> gray frames and the header that goes with them."""
+"""Bytes of a DICOM, PNG, JPEG or NIfTI file -> gray frames and the header that goes with them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
 from imaging.geometry import pixel_aspect
 from imaging.limits import MAX_EXAMPLE_FRAMES
 from imaging.manifest import SEXES
+from imaging.nifti import NiftiVolume, is_nifti, read_nifti
 from imaging.palette import coloured
 from imaging.pixel_format import PixelFormat, pixel_format
-from imaging.presentation import Presentation, read_presentation
+from imaging.presentation import Presentation, VoiWindow, read_presentation
 from imaging.raster import Raster, is_raster, read_raster
 from imaging.stored_bits import check_high_bit, stored_values
 
 
 @dataclass(frozen=True)
 class SourceHeader:
-    """What a file says of its image. Strings are empty and the age None where it says nothing, as PNG and JPEG do.
+    """What a file says of its image. Strings are empty and the age None where it says nothing, as all but DICOM do.
 
     Attributes:
         modality, view, sex, manufacturer: upper case; sex is M, F or O.
@@ -78,16 +79,19 @@ def read_frames(data: bytes, *, policy: FramePolicy) -> Iterator[SourceImage]:
 
     Args:
         data: the file's bytes.
-        policy: which frames of several.
+        policy: which frames of several. Of a NIfTI volume, whose first slice is its edge, `first` is the middle one.
 
     Raises:
-        NotDicom: the bytes are neither DICOM nor PNG nor JPEG.
+        NotDicom: the bytes are none of the four.
         NoPixels: a DICOM object without pixels.
         Unsupported: well-formed, but not read; also more frames than `MAX_EXAMPLE_FRAMES`, if every one is wanted.
         Corrupt: cut off, inconsistent or undecodable.
     """
     if is_raster(data):
         yield _raster_source(read_raster(data))
+        return
+    if is_nifti(data):
+        yield from _nifti_sources(read_nifti(data), policy)
         return
     dataset = read_dataset(data)
     layout = pixel_format(dataset)
@@ -97,11 +101,7 @@ def read_frames(data: bytes, *, policy: FramePolicy) -> Iterator[SourceImage]:
         index = layout.frames // 2 if policy == "middle" else 0
         yield _dicom_source(decode_frame(dataset, index), index, dataset=dataset, layout=layout, header=header)
         return
-    if layout.frames > MAX_EXAMPLE_FRAMES:
-        raise Unsupported(
-            f"{layout.frames} frames; image.frame: every takes at most {MAX_EXAMPLE_FRAMES} of a file: split the file, "
-            "or take the first or the middle frame"
-        )
+    _check_number(layout.frames)
     for index, pixels in enumerate(decode_frames(dataset)):
         yield _dicom_source(pixels, index, dataset=dataset, layout=layout, header=header)
 
@@ -121,6 +121,34 @@ def _dicom_source(
         return SourceImage(_luminance(pixels), presentation, header, index + 1)
     presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
     return SourceImage(pixels, presentation, header, index + 1)
+
+
+def _check_number(frames: int) -> None:
+    if frames > MAX_EXAMPLE_FRAMES:
+        raise Unsupported(
+            f"{frames} frames; image.frame: every takes at most {MAX_EXAMPLE_FRAMES} of a file: split the file, "
+            "or take the first or the middle frame"
+        )
+
+
+def _nifti_sources(volume: NiftiVolume, policy: FramePolicy) -> Iterator[SourceImage]:
+    count, dtype = len(volume.slices), volume.slices.dtype
+    if policy == "every":
+        _check_number(count)
+    window = () if volume.shown is None else (VoiWindow.between(*volume.shown),)
+    presentation = Presentation(
+        bits_stored=8 * dtype.itemsize,
+        signed=dtype.kind != "u",
+        display_ready=dtype.itemsize == 1,
+        slope=volume.slope,
+        intercept=volume.intercept,
+        windows=window,
+        aspect=volume.aspect,
+    )
+    header = SourceHeader(frames=count, bits_stored=8 * dtype.itemsize)
+    for index in range(count) if policy == "every" else (count // 2,):
+        pixels = np.ascontiguousarray(volume.slices[index], dtype.newbyteorder("="))
+        yield SourceImage(pixels, presentation, header, index + 1)
 
 
 def _raster_source(raster: Raster) -> SourceImage:

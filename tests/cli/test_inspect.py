@@ -44,7 +44,7 @@ def test_the_table_closes_with_a_count(folder: Path, capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["status", "modality", "transfer_syntax", "photometric", "shape", "values", "file"]
     assert "uint8 1..4" in lines[1]
-    assert "neither DICOM nor PNG nor JPEG" in lines[2]
+    assert "neither DICOM nor PNG, JPEG or NIfTI" in lines[2]
     assert lines[-1] == "2 files: 1 ok, 1 not_dicom"
 
 
