@@ -11,6 +11,9 @@ from data_schemas.strict import Positive, Strict, Text
 FramePolicy = Literal["first", "middle", "every"]
 """Which frames of a file become examples; `every` makes one of each."""
 
+Crop = Literal["none", "border", "collimation"]
+"""What is cut off before anything else: nothing, constant borders, or what the header says that is collimated."""
+
 
 class Window(Strict):
     """A CT window in Hounsfield units: shown linearly from center - width / 2 to center + width / 2."""
@@ -46,9 +49,10 @@ class Intensity(Strict):
 
 
 class Image(Strict):
-    """Geometry: the canonical image's longest side, the network's input size, which frame, and normalization."""
+    """Geometry: longest side of the canonical image, size of the network's input, frame, crop; and normalization."""
 
     max_side: Annotated[int, Field(ge=16, le=4096)] = 512
     size: tuple[Annotated[int, Field(ge=16, le=2048)], Annotated[int, Field(ge=16, le=2048)]] = (224, 224)
     frame: FramePolicy = "first"
+    crop: Crop = "none"
     normalization: Literal["unit", "standardized"] = "unit"

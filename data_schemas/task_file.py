@@ -92,7 +92,7 @@ def records_json(task: Task) -> str:
     DicomExampleGen is given this text, so that another input size, learning rate, gate or wording does not read and
     decode every image again.
     """
-    image = Image(max_side=task.image.max_side, frame=task.image.frame)
+    image = Image(max_side=task.image.max_side, frame=task.image.frame, crop=task.image.crop)
     return transform_json(task.model_copy(update={"image": image}))
 
 

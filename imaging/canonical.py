@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import Corrupt
 from data_schemas.task import Task
+from imaging.crop import cropped
 from imaging.intensity import canonical_values
 from imaging.source import SourceImage
 
@@ -17,7 +18,8 @@ _PNG_OPTIONS = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 def canonical_image(source: SourceImage, task: Task) -> NDArray[np.uint16]:
     """Returns the canonical image of a source, (rows, columns) uint16, longest side at most `task.image.max_side`."""
-    values = canonical_values(source.pixels, source.presentation, task.intensity)
+    pixels = cropped(source.pixels, task.image.crop, source.exposed)
+    values = canonical_values(pixels, source.presentation, task.intensity)
     return fitted(values, task.image.max_side, aspect=source.presentation.aspect)
 
 

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from data_schemas.errors import Unsupported
 from data_schemas.image_settings import FramePolicy
 from imaging.ages import age_at, age_in_years
+from imaging.crop import Box, exposed_box
 from imaging.decoders import decode_frame, decode_frames
 from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
 from imaging.geometry import pixel_aspect
@@ -60,13 +61,16 @@ class SourceHeader:
 class SourceImage:
     """One gray frame: (rows, columns) stored values as the file has them, how they are shown, and the header.
 
-    `frame` is its number; the first is 1.
+    Attributes:
+        exposed: what collimator and shutter leave open, where the header says so.
+        frame: its number; the first is 1.
     """
 
     pixels: NDArray[Any]
     presentation: Presentation
     header: SourceHeader
     frame: int = 1
+    exposed: Box | None = None
 
 
 def read_source(data: bytes, *, frame: Literal["first", "middle"] = "first") -> SourceImage:
@@ -114,13 +118,14 @@ def _dicom_source(
         pixels = stored_values(pixels, layout, syntax=str(transfer_syntax(dataset)))
     if layout.photometric == "PALETTE COLOR":
         pixels = coloured(pixels, dataset)
+    exposed = exposed_box(dataset, index)
     if pixels.ndim == 3:
         presentation = Presentation(
             bits_stored=8 * pixels.dtype.itemsize, display_ready=True, aspect=pixel_aspect(dataset, index)
         )
-        return SourceImage(_luminance(pixels), presentation, header, index + 1)
+        return SourceImage(_luminance(pixels), presentation, header, index + 1, exposed)
     presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
-    return SourceImage(pixels, presentation, header, index + 1)
+    return SourceImage(pixels, presentation, header, index + 1, exposed)
 
 
 def _check_number(frames: int) -> None:

@@ -104,6 +104,7 @@ def _differences(served: Task, task: Task) -> list[str]:
         "intensity": (served.intensity, task.intensity),
         "image.max_side": (served.image.max_side, task.image.max_side),
         "image.frame": (served.image.frame, task.image.frame),
+        "image.crop": (served.image.crop, task.image.crop),
         "modalities": (served.modalities, task.modalities),
         "accepts_for_processing": (served.accepts_for_processing, task.accepts_for_processing),
     }

@@ -183,6 +183,9 @@ def test_what_decides_about_records_changes_their_json() -> None:
     task = load_task("synthetic_chest")
     for part in (
         {"image": task.image.model_copy(update={"max_side": 99})},
+        {"image": task.image.model_copy(update={"frame": "every"})},
+        {"image": task.image.model_copy(update={"crop": "border"})},
+        {"accepts_for_processing": True},
         {"splits": task.splits.model_copy(update={"salt": "other"})},
         {"slices": (("ward",),)},
         {"name": "another"},
