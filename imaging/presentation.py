@@ -58,7 +58,7 @@ class Presentation:
     Attributes:
         bits_stored, signed: the range that stored values may have.
         inverted: the lowest value is white: MONOCHROME1 (PS3.3, C.7.6.3.1.2) or Presentation LUT Shape INVERSE
-            (C.11.6.1.2). Where both say so, as in DX (C.8.11.3.1.2), it is one inversion.
+            (C.11.6.1.2). Where both say so, as they should (C.7.6.1), it is one inversion.
         display_ready: without a window or LUT the whole stored range is shown rather than the image's own: a PNG, a
             JPEG, a colour image and anything of 8 bits were windowed when they were made.
         slope, intercept: Rescale Slope and Intercept, None where they are missing.

@@ -27,6 +27,9 @@ from imaging.presentation import Presentation, VoiWindow, read_presentation
 from imaging.raster import Raster, is_raster, read_raster
 from imaging.stored_bits import check_high_bit, stored_values
 
+_CODECS = "1.2.840.10008.1.2.4."
+"""Start of the Transfer Syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and JPEG XL, whose decoders undo YBR."""
+
 
 @dataclass(frozen=True)
 class SourceHeader:
@@ -100,6 +103,7 @@ def read_frames(data: bytes, *, policy: FramePolicy) -> Iterator[SourceImage]:
     dataset = read_dataset(data)
     layout = pixel_format(dataset)
     check_high_bit(layout, integer(dataset, "HighBit"))
+    _check_colours(layout, str(transfer_syntax(dataset)))
     header = _header(dataset, layout)
     if policy != "every":
         index = layout.frames // 2 if policy == "middle" else 0
@@ -126,6 +130,13 @@ def _dicom_source(
         return SourceImage(_luminance(pixels), presentation, header, index + 1, exposed)
     presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
     return SourceImage(pixels, presentation, header, index + 1, exposed)
+
+
+def _check_colours(layout: PixelFormat, syntax: str) -> None:
+    """Raises unless the samples are, or become by decoding, gray, RGB or indices of a palette (PS3.3, C.7.6.3.1.2)."""
+    partial = layout.photometric.startswith("YBR_PARTIAL") and not syntax.startswith(_CODECS)
+    if partial or layout.photometric in ("ARGB", "CMYK", "HSV"):
+        raise Unsupported(f"Photometric Interpretation {layout.photometric}, which is retired or for video alone")
 
 
 def _check_number(frames: int) -> None:

@@ -74,7 +74,7 @@ def test_monochrome1_is_inverted() -> None:
 @pytest.mark.parametrize(
     ("photometric", "shape", "inverted"),
     [
-        ("MONOCHROME1", "INVERSE", True),  # what DX demands (PS3.3, C.8.11.3.1.2): said twice, inverted once
+        ("MONOCHROME1", "INVERSE", True),  # as they should (PS3.3, C.7.6.1): said twice, inverted once
         ("MONOCHROME2", "IDENTITY", False),
         ("MONOCHROME2", "INVERSE", True),
         ("MONOCHROME1", "IDENTITY", True),  # contradicts itself; some makers of CR write this, and mean the first

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.pixels.processing import convert_color_space
 from pydicom.sequence import Sequence
 
 from data_schemas.errors import Corrupt, ImageRejected, Unsupported
@@ -108,6 +109,34 @@ def test_bits_above_high_bit_are_no_part_of_the_image(dicom: Any, photometric: s
 def test_colour_keeps_the_shape_of_its_pixels(dicom: Any) -> None:
     source = read_source(dicom(np.zeros((4, 4, 3), np.uint8), PixelAspectRatio=["2", "1"]))
     assert source.presentation.aspect == 2
+
+
+RGB = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+YBR = convert_color_space(RGB, "RGB", "YBR_FULL")
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"PlanarConfiguration": 1, "PixelData": RGB.transpose(2, 0, 1).tobytes()},
+        {"PhotometricInterpretation": "YBR_FULL", "PixelData": YBR.tobytes()},
+        {
+            "PhotometricInterpretation": "YBR_FULL",
+            "PlanarConfiguration": 1,
+            "PixelData": YBR.transpose(2, 0, 1).tobytes(),
+        },
+    ],
+    ids=["planes", "YBR", "YBR in planes"],
+)
+def test_colour_in_planes_or_as_ybr_has_the_same_luma(dicom: Any, elements: dict[str, Any]) -> None:
+    expected = RGB @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(read_source(dicom(RGB, **elements)).pixels, expected, atol=1.5)
+
+
+@pytest.mark.parametrize("photometric", ["HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_PARTIAL_420"])
+def test_colours_that_are_retired_are_refused_rather_than_taken_for_rgb(dicom: Any, photometric: str) -> None:
+    with pytest.raises(Unsupported, match=photometric):
+        read_source(dicom(RGB, PhotometricInterpretation=photometric))
 
 
 def test_signed_colour_is_unsupported(dicom: Any) -> None:
