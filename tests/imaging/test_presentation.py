@@ -77,7 +77,11 @@ def test_monochrome1_is_inverted() -> None:
         ("MONOCHROME1", "INVERSE", True),  # as they should (PS3.3, C.7.6.1): said twice, inverted once
         ("MONOCHROME2", "IDENTITY", False),
         ("MONOCHROME2", "INVERSE", True),
-        ("MONOCHROME1", "IDENTITY", True),  # contradicts itself; some makers of CR write this, and mean the first
+        (
+            "MONOCHROME1",
+            "IDENTITY",
+            True,
+        ),  # contradicts itself: the shape is "other than to account for" the first (C.8.11.3)
     ],
 )
 def test_presentation_lut_shape(photometric: str, shape: str, inverted: bool) -> None:

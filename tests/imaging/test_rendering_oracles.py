@@ -197,6 +197,18 @@ PLANTED: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
             "WindowWidth": "800",
         },
     ),
+    "INVERSE alone": (RAMP, {"PresentationLUTShape": "INVERSE", "WindowCenter": "900", "WindowWidth": "800"}),
+    "linear exact": (RAMP, {"VOILUTFunction": "LINEAR_EXACT", "WindowCenter": "900", "WindowWidth": "800"}),
+    "LOG angiogram": (
+        RAMP,
+        {
+            "SOPClassUID": "1.2.840.10008.5.1.4.1.1.12.1",
+            "PixelIntensityRelationship": "LOG",
+            "ModalityLUTSequence": lut(500, CURVE, 10),
+            "WindowCenter": "900",
+            "WindowWidth": "800",
+        },
+    ),
     "modality LUT": (RAMP, {"ModalityLUTSequence": lut(500, CURVE, 10)}),
     "VOI LUT": (RAMP, {"VOILUTSequence": lut(500, CURVE, 10)}),
     "VOI LUT from below 0": (
