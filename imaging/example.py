@@ -108,11 +108,11 @@ def _training_example(
     )
     warnings += [f"row {row.row}: {warning}" for warning in key.warnings]
     patient = pseudonyms.pseudonym("patient", key.key)
-    file_hash = pseudonyms.pseudonym("image", digest)
+    # Frames of one file are images of their own, not one image several times.
     every = task.image.frame == "every" and header.frames > 1
+    file_hash = pseudonyms.pseudonym("image", f"{digest}\0{source.frame}" if every else digest)
     example, image = _example(source, task, row)
-    example_id = pseudonyms.pseudonym("image", f"{digest}\0{source.frame}") if every else file_hash
-    _put_text(example, features.EXAMPLE_ID, example_id)
+    _put_text(example, features.EXAMPLE_ID, file_hash)
     _put_text(example, features.PATIENT, patient)
     # An image without a study is one of its own: nothing says that two belong together.
     _put_text(example, features.STUDY, pseudonyms.pseudonym("study", f"{key.key}\0{study or digest}"))

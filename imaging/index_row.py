@@ -35,7 +35,7 @@ def index_row(
         image: its canonical image, (rows, columns).
         header: of its source.
         split: the split that it is in.
-        file_hash: keyed hash of the file's bytes.
+        file_hash: keyed hash of the file's bytes, and of the frame where each is an image.
         pseudonyms: keys the hash of the pixels too: a plain one would tell whoever has an image that it is in the data.
     """
     found = example.features.feature

@@ -291,6 +291,7 @@ def test_every_frame_is_an_example_of_one_patient_and_study(dicom: Any, every_fr
     assert len({one.split for one in found}) == 1
     assert [len(one.warnings) for one in found] == [1, 0, 0]
     assert [one.index_row["frame"] for one in found] == [1, 2, 3]
+    assert len({one.index_row["file_hash"] for one in found}) == 3  # no frame is a copy of another
     served = serving_examples(data, task=every_frame)
     assert [one.frame for one in served] == [1, 2, 3]
     assert [parsed(one.serialized)[features.IMAGE] for one in served] == [record[features.IMAGE] for record in records]
