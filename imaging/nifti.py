@@ -165,14 +165,9 @@ def _inflated(data: bytes, most: int) -> bytes:
 
 
 def _turned(voxels: NDArray[Any], header: Any) -> NiftiVolume:
-    from nibabel.orientations import apply_orientation, io_orientation
+    from nibabel.orientations import apply_orientation
 
-    affine = header.get_best_affine()
-    if not np.isfinite(affine).all():
-        raise Corrupt("a NIfTI header with an affine that is not a number")
-    orientation = io_orientation(affine)
-    if np.isnan(orientation).any():  # a flat affine says nothing of an axis; then all are as stored
-        orientation = np.array([[0, 1], [1, 1], [2, 1]])
+    orientation = _orientation(header)
     across = int(orientation[2, 0])
     horizontal, vertical = (axis for axis in range(3) if axis != across)
     ras = apply_orientation(voxels, orientation).transpose(across, vertical, horizontal)
@@ -185,6 +180,24 @@ def _turned(voxels: NDArray[Any], header: Any) -> NiftiVolume:
         shown=_shown(header),
         aspect=plausible_aspect(spacing[vertical], spacing[horizontal]),
     )
+
+
+def _orientation(header: Any) -> NDArray[Any]:
+    """Returns for each stored axis the RAS+ axis that it lies along, and 1 or -1 for its direction, (3, 2)."""
+    from nibabel.orientations import io_orientation
+
+    try:
+        affine = header.get_best_affine()
+        if not np.isfinite(affine).all():
+            raise Corrupt("a NIfTI header with an affine that is not a number")
+        orientation: NDArray[Any] = io_orientation(affine)
+    except Corrupt:
+        raise
+    except Exception as error:  # a quaternion longer than 1, a sign that is none, numbers too large to square
+        raise Corrupt(f"a NIfTI header with an impossible rotation ({type(error).__name__})") from error
+    if np.isnan(orientation).any():  # a flat affine says nothing of an axis; then all are as stored
+        return np.array([[0, 1], [1, 1], [2, 1]])
+    return orientation
 
 
 def _spacing(header: Any) -> list[float]:

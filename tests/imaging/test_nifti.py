@@ -7,14 +7,16 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from data_schemas import features
 from data_schemas.errors import Corrupt, ImageRejected, NotDicom, Unsupported
 from data_schemas.task import Task
+from data_schemas.task_file import load_task
 from imaging import nifti
+from imaging.canonical import canonical_image
 from imaging.example import serving_examples
 from imaging.inspection import inspect_file
 from imaging.nifti import is_nifti, read_nifti
@@ -173,6 +175,8 @@ def test_inspection_tells_the_volume(tmp_path: Any) -> None:
         ({"vox_offset": -5}, Corrupt, "vox_offset"),
         ({"scl_slope": 1e30}, Corrupt, "scl_slope"),
         ({"srow_x": [np.nan] * 4}, Corrupt, "affine"),
+        ({"sform_code": 0, "qform_code": 1, "quatern_b": 5}, Corrupt, "rotation"),
+        ({"sform_code": 0, "qform_code": 1, "quatern_b": np.nan}, Corrupt, "rotation|affine"),
         ({"magic": b"ni1"}, Unsupported, "another file"),
     ],
 )
@@ -208,18 +212,32 @@ def test_other_bytes_are_no_nifti(data: bytes) -> None:
         read_source(data)
 
 
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_a_flat_affine_leaves_the_axes_as_they_are_stored(kind: Any) -> None:
+    data = written(anatomy("RAS"), kind=kind, srow_x=[0, 0, 0, 0])
+    found = read_nifti(data).slices
+    assert [found[0][0, 0], found[0][0, -1]] == [RIGHT + ANTERIOR, ANTERIOR]
+
+
 GOOD = written(anatomy("LPS"), "LPS")
+TASKS = [load_task("chest_xray_pneumonia"), load_task("ct_contrast")]
+QUATERNION = written(anatomy("LPS").astype(np.float64), "LPS", sform_code=0, qform_code=1)
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 479), st.integers(0, 255)), min_size=1, max_size=6),
     st.integers(300, len(GOOD)),
     st.booleans(),
+    st.sampled_from([GOOD, QUATERNION]),
 )
-def test_mutated_files_are_read_or_rejected(changes: list[tuple[int, int]], length: int, packed: bool) -> None:
-    data = bytearray(GOOD)
+@settings(max_examples=200, deadline=None)
+def test_mutated_files_are_read_or_rejected(
+    changes: list[tuple[int, int]], length: int, packed: bool, good: bytes
+) -> None:
+    data = bytearray(good)
     for place, byte in changes:
         data[place] = byte
     damaged = gzip.compress(bytes(data), 1)[:length] if packed else bytes(data[:length])
     with contextlib.suppress(ImageRejected):
-        read_source(damaged)
+        for task in TASKS:
+            assert canonical_image(read_source(damaged), task).dtype == np.uint16
