@@ -17,12 +17,13 @@ from data_schemas.errors import ConfigurationError
 from data_schemas.schema import write_schema
 from data_schemas.served_folder import served_state
 from data_schemas.task_file import load_task
-from imaging.manifest import read_manifest
+from imaging.manifest import private_copy, read_manifest
 from imaging.pseudonyms import Pseudonyms
+from imaging.withdrawals import withdrawals_digest
 from models.backbones import backbone_row
 from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
 from pipeline.code_digest import code_digest
-from pipeline.settings import PipelineSettings, pseudonym_key, served_folder
+from pipeline.settings import PipelineSettings, private_folder, pseudonym_key, served_folder, withdrawals
 
 _TENSORFLOW = ("tensorflow", "keras", "tensorflow-transform")
 _CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -67,20 +68,35 @@ def prepare(
     backbone_row(task.model, channels=task.channels)
     found = find_weights(task.model, folder=weights)
     output = _made(output)
+    _require_known_key(output)
     return PipelineSettings(
         task=task,
-        manifest=manifest.absolute(),
+        private_manifest=private_copy(rows, private_folder(output)),
         output=output,
         fingerprint=rows.fingerprint(),
         schema=write_schema(task, output / "schemas"),
         weights=str(found.absolute()) if found else "",
         weights_digest=weights_digest(found),
+        withdrawals_digest=withdrawals_digest(withdrawals(output)),
         pseudonym_key_id=Pseudonyms.load_or_create(pseudonym_key(output)).key_id,
         served_state=served_state(served_folder(output, task)),
         code_digests={name: code_digest(ours, distributions=theirs) for name, (ours, theirs) in _CODE.items()},
         run_nonce=uuid.uuid4().hex,
         beam_args=beam_args,
     )
+
+
+def _require_known_key(output: Path) -> None:
+    """Raises where the key of an output's records is gone: with a fresh one, every patient would be a stranger.
+
+    Raises:
+        ConfigurationError: there are records, and no key.
+    """
+    if not pseudonym_key(output).exists() and any((output / "pipeline").glob("DicomExampleGen/ingest_report/*")):
+        raise ConfigurationError(
+            f"{pseudonym_key(output)} is gone, with which the records in {output} were made: put it back, or give "
+            "another --output"
+        )
 
 
 @contextmanager

@@ -59,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(f"--batch-size {arguments.batch_size}: give at least 1")
     version = resolve_version(arguments.model)
     description = _description(version)
-    rows = read_manifest(arguments.manifest, description.task).rows
+    manifest = read_manifest(arguments.manifest, description.task)
+    rows = manifest.rows
+    if manifest.without_consent:
+        print(f"{manifest.without_consent} rows are left out, for want of consent", file=sys.stderr)
     tally = score(load(version), rows, task=description.task, batch_size=arguments.batch_size, progress=sys.stderr)
     if not tally.scores:
         raise DataRefused(f"not one of {len(rows)} images could be used: {reasons_text(tally.rejected)}")

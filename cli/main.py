@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
     "serve": ("cli.serve", "serve a pushed model over gRPC"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),
+    "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),
     "tasks": ("cli.tasks", "list, show and check tasks"),
 }
 """Command -> the module that has its `add_arguments` and `run`, and its line in the help."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STAGES = 11
 """Components of the pipeline without the Tuner."""
 _REFUSED_DATA: dict[str, Any] = {
-    **dict.fromkeys(("examples", "patients", "rejected", "pushed", "metrics")),
+    **dict.fromkeys(("examples", "patients", "rejected", "without_consent", "withdrawn", "pushed", "metrics")),
     "blessed": False,
     "gates": [],
 }
@@ -191,6 +191,8 @@ def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], l
         "examples": sum(ingest.examples.values()),
         "patients": ingest.patient_count,
         "rejected": len(ingest.rejects),
+        "without_consent": ingest.without_consent,
+        "withdrawn": ingest.withdrawn,
         "blessed": bool(blessing and blessing.properties.get("blessed")),
         "pushed": pushed.properties["pushed_destination"] if pushed and pushed.properties.get("pushed") else None,
         "gates": [gate.to_json() for gate in read_gates(evaluation)],

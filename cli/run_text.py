@@ -18,6 +18,7 @@ _HEADINGS = {
     "npv": "NPV",
     "f1": "F1",
 }
+_LEFT_OUT = (("left out without consent", "without_consent"), ("left out because the patient withdrew", "withdrawn"))
 _FOR_MANY = ("auroc", "sensitivity", "specificity")
 _MOST_COLUMNS = 4
 _HOW_TO_READ = (
@@ -30,7 +31,7 @@ def run_text(finished: FinishedRun) -> str:
     result, overall = finished.result, finished.result["metrics"]["overall"]
     parts = [
         stage_table(finished),
-        f"Data: {result['examples']} images of {result['patients']} patients, {result['rejected']} rejected.",
+        _data_line(result),
         f"Data report: {finished.data_report}",
         f"Test split: {overall['examples']} images of {overall['patients']} patients; {_HOW_TO_READ}",
         finding_table(overall["findings"]),
@@ -42,6 +43,13 @@ def run_text(finished: FinishedRun) -> str:
     parts.append(_pushed(finished))
     parts.append("Research software, not a medical device.")
     return "\n\n".join(part for part in parts if part)
+
+
+def _data_line(result: dict[str, Any]) -> str:
+    left_out = [("rejected", result["rejected"])]
+    left_out += [(why, result[key]) for why, key in _LEFT_OUT if result[key]]
+    counts = ", ".join(f"{count} {why}" for why, count in left_out)
+    return f"Data: {result['examples']} images of {result['patients']} patients, {counts}."
 
 
 def stage_table(finished: FinishedRun) -> str:

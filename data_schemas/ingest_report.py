@@ -22,7 +22,9 @@ class IngestReport(BaseModel):
     """The ingest of one manifest.
 
     Attributes:
-        rows: rows of the manifest.
+        rows: rows of the manifest that may be used.
+        without_consent: rows that were left out unread, for want of consent.
+        withdrawn: rows that were left out because their patient withdrew.
         examples: images written, by split.
         labels: images by split and label (by finding present, for a multi-label task).
         patients: pseudonyms by split, sorted.
@@ -34,6 +36,8 @@ class IngestReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     rows: int
+    without_consent: int = 0
+    withdrawn: int = 0
     examples: dict[str, int]
     labels: dict[str, dict[str, int]]
     patients: dict[str, tuple[str, ...]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -147,6 +147,12 @@ class Gate(Strict):
         return self
 
 
+class Waived(Strict):
+    """Consent is not asked for, because of a reason that an auditor will read."""
+
+    waived: Text
+
+
 Policy = Literal["block", "warn"]
 
 
@@ -198,6 +204,9 @@ class Model(Strict):
 class Task(Strict):
     """One diagnosis task.
 
+    `consent: required` uses the rows with `yes` in the manifest's column `consent` alone; `consent: {waived: REASON}`
+    uses all but those with `no`.
+
     Example:
         >>> from data_schemas.task_file import load_task
         >>> load_task("synthetic_chest").labels.findings[0]
@@ -209,6 +218,7 @@ class Task(Strict):
     intended_use: Text
     population: Text
     reference_standard: Text
+    consent: Literal["required"] | Waived
     limitations: tuple[Text, ...] = ()
     modalities: Annotated[tuple[Text, ...], Field(min_length=1)]
     views: tuple[Text, ...] = ()
@@ -234,6 +244,17 @@ class Task(Strict):
                 f"{name!r} is also a folder and a served model: use a-z, 0-9 and _, at most 63, a letter first"
             )
         return name
+
+    @field_validator("consent", mode="before")
+    @classmethod
+    def _consent_is_declared(cls, consent: Any) -> Any:
+        reason = consent.get("waived") if isinstance(consent, dict) and len(consent) == 1 else None
+        if consent == "required" or isinstance(consent, Waived) or (isinstance(reason, str) and reason.strip()):
+            return consent
+        raise ValueError(
+            "write `consent: required` (only rows with `yes` in the manifest's column `consent` are used), or "
+            "`consent: {waived: REASON}`"
+        )
 
     @field_validator("modalities", "views")
     @classmethod

@@ -7,14 +7,14 @@ import importlib.resources
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from data_schemas.errors import TaskError
 from data_schemas.image_settings import Image
-from data_schemas.task import Gate, Model, Task
+from data_schemas.task import Gate, Model, Task, Waived
 
 _TASKS = importlib.resources.files("data_schemas") / "tasks"
 
@@ -92,18 +92,25 @@ def records_json(task: Task) -> str:
     DicomExampleGen is given this text, so that another input size, learning rate, gate or wording does not read and
     decode every image again.
     """
-    image = Image(max_side=task.image.max_side, frame=task.image.frame, crop=task.image.crop)
-    return transform_json(task.model_copy(update={"image": image}))
+    graph_alone = {name: Image.model_fields[name].default for name in ("size", "normalization")}
+    image = task.image.model_copy(update=graph_alone)
+    waived = Waived(waived="-") if isinstance(task.consent, Waived) else task.consent
+    return transform_json(task.model_copy(update={"image": image}), consent=waived)
 
 
-def transform_json(task: Task) -> str:
-    """Returns the task as `task_to_json` does, with all replaced that decides nothing about its graph."""
+def transform_json(task: Task, *, consent: Literal["required"] | Waived = "required") -> str:
+    """Returns the task as `task_to_json` does, with all replaced that decides nothing about its graph.
+
+    Args:
+        task: the task.
+        consent: what stands for its `consent`.
+    """
     defaults = ("data_policy", "limitations", "training", "tuning", "unit")
     neutral = {name: Task.model_fields[name].default for name in defaults}
     texts = dict.fromkeys(("title", "intended_use", "population", "reference_standard"), "-")
     gate = Gate(name="-", metric="accuracy", finding=task.labels.findings[0], min=0.0)
-    model = Model(backbone="-", weights="none")
-    return task_to_json(task.model_copy(update={**neutral, **texts, "gates": (gate,), "model": model}))
+    named = {"gates": (gate,), "model": Model(backbone="-", weights="none"), "consent": consent}
+    return task_to_json(task.model_copy(update={**neutral, **texts, **named}))
 
 
 def task_from_json(text: str) -> Task:

@@ -20,6 +20,7 @@ from data_schemas.wire import example_pb2
 from imaging.ages import age_group
 from imaging.canonical import canonical_image, encode_png
 from imaging.content_hash import content_hash
+from imaging.defined_terms import MODALITIES, VIEW_POSITIONS, told
 from imaging.index_row import IndexRow, index_row
 from imaging.manifest import ManifestRow
 from imaging.patients import assign_split, patient_key
@@ -168,9 +169,10 @@ def _check_accepted(header: SourceHeader, task: Task) -> None:
             "PRESENTATION image, or set accepts_for_processing: true in the task"
         )
     if header.modality and header.modality not in task.modalities:
-        raise Unsupported(f"modality {header.modality[:16]}; the task takes {', '.join(task.modalities)}")
+        found = told(header.modality, MODALITIES)
+        raise Unsupported(f"the modality is {found}; the task takes {', '.join(task.modalities)}")
     if header.view and task.views and header.view not in task.views:
-        raise Unsupported(f"view {header.view[:16]}; the task takes {', '.join(task.views)}")
+        raise Unsupported(f"the view is {told(header.view, VIEW_POSITIONS)}; the task takes {', '.join(task.views)}")
 
 
 def _header_slices(header: SourceHeader, row: ManifestRow | None, task: Task) -> dict[str, str]:
@@ -178,12 +180,16 @@ def _header_slices(header: SourceHeader, row: ManifestRow | None, task: Task) ->
         features.SEX: header.sex,
         features.AGE_GROUP: age_group(header.age_years, task.age_groups),
         features.MODALITY: header.modality,
-        features.VIEW: header.view,
+        features.VIEW: header.view if header.view in VIEW_POSITIONS | {*task.views, *_given_view(row)} else "",
         features.MANUFACTURER: header.manufacturer,
         features.SITE: "" if row is None else row.site,
     }
     extra = {} if row is None else row.extra
     return found | {features.extra_column(name): extra.get(name, "") for name in task.extra_columns}
+
+
+def _given_view(row: ManifestRow | None) -> tuple[str, ...]:
+    return () if row is None else (row.view.upper(),)
 
 
 def _put_labels(example: example_pb2.Example, row: ManifestRow, task: Task) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from data_schemas import features, image_index
 from data_schemas.wire import example_pb2
 from imaging.content_hash import content_hash
+from imaging.defined_terms import PHOTOMETRIC_INTERPRETATIONS
 from imaging.fingerprints import border_features, perceptual_hash, thumbnail
 from imaging.pseudonyms import Pseudonyms
 from imaging.source import SourceHeader
@@ -48,7 +49,7 @@ def index_row(
         image_index.PERCEPTUAL_HASH: perceptual_hash(image),
         image_index.THUMBNAIL: thumbnail(image),
         image_index.BORDER: border_features(image),
-        image_index.PHOTOMETRIC: header.photometric,
+        image_index.PHOTOMETRIC: header.photometric if header.photometric in PHOTOMETRIC_INTERPRETATIONS else "",
         image_index.TRANSFER_SYNTAX: header.transfer_syntax,
     }
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import Unsupported
 from data_schemas.image_settings import Intensity
+from imaging.defined_terms import RESCALE_TYPES, told
 from imaging.presentation import LookupTable, Presentation, VoiWindow
 
 FULL_SCALE = 65_535
@@ -125,7 +126,7 @@ def _require_hounsfield(presentation: Presentation) -> None:
     if presentation.slope is None or presentation.intercept is None:
         raise Unsupported("no Rescale Slope and Intercept: stored values cannot become Hounsfield units")
     if presentation.rescale_type not in ("", "HU", "US"):
-        raise Unsupported(f"Rescale Type is {presentation.rescale_type[:16]}, not HU")
+        raise Unsupported(f"Rescale Type is {told(presentation.rescale_type, RESCALE_TYPES)}, where HU is needed")
 
 
 def _unit(values: Values, counts: NDArray[Any], presentation: Presentation, intensity: Intensity) -> Values:

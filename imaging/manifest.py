@@ -37,7 +37,6 @@ class ManifestRow:
         sex: M, F, O. age_years: years.
         modality, view, manufacturer: fill or override the header.
         split: one of `SPLITS`, or empty.
-        consent: kept as it is.
         extra: the columns that the task's slices name beyond the header's.
     """
 
@@ -54,17 +53,24 @@ class ManifestRow:
     manufacturer: str = ""
     age_years: float | None = None
     split: str = ""
-    consent: str = ""
     extra: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A checked manifest: its path, its rows in order, and the splits that rows name (none, or every row has one)."""
+    """A checked manifest.
+
+    Attributes:
+        path: the file.
+        rows: in order, without those that consent leaves out.
+        splits: that rows name (none, or every row has one).
+        without_consent: rows that consent leaves out; nothing else of them was looked at.
+    """
 
     path: Path
     rows: tuple[ManifestRow, ...]
     splits: tuple[str, ...]
+    without_consent: int = 0
 
     def fingerprint(self) -> str:
         """Returns a SHA-256 that changes with the manifest's bytes and with any file's size or time."""
@@ -91,11 +97,46 @@ def read_manifest(path: Path, task: Task) -> Manifest:
     _check_columns(header, task, problems)
     if problems:
         raise problems.error(path)
-    rows = [_row(number, record, path=path, task=task, problems=problems) for number, record in enumerate(records, 1)]
+    consented = [(number, record) for number, record in enumerate(records, 1) if _consents(record, task)]
+    rows = [_row(number, record, path=path, task=task, problems=problems) for number, record in consented]
     _check_rows(rows, problems)
+    if not rows:
+        problems.add("no row has consent, which the task asks for: `yes` in the column `consent`")
     if problems:
         raise problems.error(path)
-    return Manifest(path, tuple(rows), tuple(name for name in SPLITS if any(row.split == name for row in rows)))
+    splits = tuple(name for name in SPLITS if any(row.split == name for row in rows))
+    return Manifest(path, tuple(rows), splits, without_consent=len(records) - len(rows))
+
+
+def _consents(record: dict[str, str], task: Task) -> bool:
+    """Returns whether a row may be used. Where consent is waived, a plain `no` is heeded all the same."""
+    answer = record.get("consent", "").lower()
+    return answer == "yes" if task.consent == "required" else answer != "no"
+
+
+def private_copy(manifest: Manifest, folder: Path) -> Path:
+    """Returns a copy of a manifest whose files have absolute paths; its owner alone may read it.
+
+    A copy that is there already stays, so that its time does not change.
+
+    Args:
+        manifest: the manifest.
+        folder: made if absent, 0700. The copy's name follows from its content.
+    """
+    header, records = _read_table(manifest.path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(record | {"file": str(manifest.path.parent / record["file"])} for record in records)
+    content = text.getvalue().encode("utf-8", "surrogateescape")
+    copy = folder / f"manifest-{hashlib.sha256(content).hexdigest()[:16]}.csv"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not copy.exists():
+        partial = folder / f".{copy.name}.partial"
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+        partial.replace(copy)
+    return copy
 
 
 class _Problems:
@@ -153,6 +194,8 @@ def _check_columns(header: list[str], task: Task, problems: _Problems) -> None:
         needed[task.labels.column] = f"one of the labels {', '.join(task.labels.names)}"
     else:
         needed |= dict.fromkeys(task.labels.names, "1, 0, or empty or -1 for unknown")
+    if task.consent == "required":
+        needed["consent"] = "the task asks for consent: `yes` in every row that may be used"
     needed |= dict.fromkeys(task.extra_columns, "the task's `slices` name it")
     for name, why in needed.items():
         if name not in header:
@@ -176,7 +219,7 @@ def _row(number: int, record: dict[str, str], *, path: Path, task: Task, problem
         extra={name: record[name] for name in task.extra_columns},
         **{
             name: record.get(name, "")
-            for name in ("patient_id", "study_id", "site", "view", "modality", "manufacturer", "consent")
+            for name in ("patient_id", "study_id", "site", "view", "modality", "manufacturer")
         },
     )
 

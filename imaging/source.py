@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,6 +30,8 @@ from imaging.stored_bits import check_high_bit, stored_values
 
 _CODECS = "1.2.840.10008.1.2.4."
 """Start of the Transfer Syntax UIDs of JPEG, JPEG-LS, JPEG 2000 and JPEG XL, whose decoders undo YBR."""
+_PART = 4
+"""Letters of a name from which it is no chance that other text has them too."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,13 @@ def _luminance(pixels: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
 
 
+def _manufacturer(dataset: Dataset) -> str:
+    """Returns Manufacturer, which is free text, unless it repeats a part of the patient's name or id."""
+    manufacturer = " ".join(text(dataset, "Manufacturer").upper().split())
+    named = re.split(r"[\^=\s]+", f"{text(dataset, 'PatientName')} {text(dataset, 'PatientID')}".upper())
+    return "" if any(len(part) >= _PART and part in manufacturer for part in named) else manufacturer
+
+
 def _header(dataset: Dataset, layout: PixelFormat) -> SourceHeader:
     sex = text(dataset, "PatientSex").upper()
     age = age_in_years(text(dataset, "PatientAge"))
@@ -190,7 +200,7 @@ def _header(dataset: Dataset, layout: PixelFormat) -> SourceHeader:
         view=text(dataset, "ViewPosition").upper(),
         sex=sex if sex in SEXES else "",
         age_years=age_at(text(dataset, "StudyDate"), text(dataset, "PatientBirthDate")) if age is None else age,
-        manufacturer=" ".join(text(dataset, "Manufacturer").upper().split()),
+        manufacturer=_manufacturer(dataset),
         patient_id=text(dataset, "PatientID"),
         issuer=text(dataset, "IssuerOfPatientID"),
         study_instance_uid=text(dataset, "StudyInstanceUID"),

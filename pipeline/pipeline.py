@@ -19,7 +19,7 @@ from components.serving_canary.component import ServingCanary
 from components.statistics_gen.component import statistics_gen
 from data_schemas.schema import tabular_features
 from data_schemas.task_file import records_json, task_to_json, transform_json
-from pipeline.settings import PipelineSettings
+from pipeline.settings import PipelineSettings, withdrawals
 
 PREPROCESSING = "models.preprocessing.preprocessing_fn"
 TUNER = "models.tuner.tuner_fn"
@@ -45,11 +45,13 @@ def create_pipeline(settings: PipelineSettings) -> Pipeline:
 def _components(settings: PipelineSettings) -> list[Any]:
     task, records, digests = task_to_json(settings.task), records_json(settings.task), settings.code_digests
     example_gen = DicomExampleGen(
-        manifest=settings.manifest,
+        manifest=settings.private_manifest,
         task=records,
         pseudonym_key=settings.pseudonym_key,
         fingerprint=settings.fingerprint,
         pseudonym_key_id=settings.pseudonym_key_id,
+        withdrawals=withdrawals(settings.output),
+        withdrawals_digest=settings.withdrawals_digest,
         code_digest=digests["ingest"],
     )
     examples, ingest_report = example_gen.outputs["examples"], example_gen.outputs["ingest_report"]

@@ -14,11 +14,13 @@ class PipelineSettings:
 
     Attributes:
         task: the diagnosis task.
-        manifest: absolute path of the manifest.
+        private_manifest: absolute path of a copy of the manifest in the output's private folder. The metadata store and
+            the logs keep this path and not the user's, which may name patients, as folders and files often do.
         output: absolute path of the folder that receives everything.
         fingerprint: `Manifest.fingerprint()`.
         schema: path of the TFDV schema of the task; its name changes with its content.
         weights: path of the pretrained weights, or empty; `weights_digest` is their SHA-256.
+        withdrawals_digest: who withdrew, as the cache sees it.
         pseudonym_key_id: which key pseudonyms are made with.
         served_state: what is served when the run starts.
         code_digests: by step, a digest of the code it runs, so that changed code is not answered from the cache.
@@ -27,12 +29,13 @@ class PipelineSettings:
     """
 
     task: Task
-    manifest: Path
+    private_manifest: Path
     output: Path
     fingerprint: str
     schema: Path
     weights: str
     weights_digest: str
+    withdrawals_digest: str
     pseudonym_key_id: str
     served_state: str
     code_digests: dict[str, str]
@@ -47,7 +50,7 @@ class PipelineSettings:
     @property
     def metadata(self) -> Path:
         """The MLMD store."""
-        return self.output / "metadata.sqlite"
+        return metadata_store(self.output)
 
     @property
     def served_folder(self) -> Path:
@@ -75,6 +78,21 @@ def served_folder(output: Path, task: Task) -> Path:
     return output / "serving" / task.name
 
 
+def metadata_store(output: Path) -> Path:
+    """Returns the path of the MLMD store."""
+    return output / "metadata.sqlite"
+
+
 def pseudonym_key(output: Path) -> Path:
     """Returns the path of the pseudonym key, in a folder that only its owner may read."""
-    return output / "private" / "pseudonym.key"
+    return private_folder(output) / "pseudonym.key"
+
+
+def withdrawals(output: Path) -> Path:
+    """Returns the path of the list of patients who withdrew."""
+    return private_folder(output) / "withdrawn.txt"
+
+
+def private_folder(output: Path) -> Path:
+    """Returns the one folder of an output that may name patients and paths; its owner alone may read it."""
+    return output / "private"

@@ -57,7 +57,8 @@ class DataCheckReport(BaseModel):
         task: the task's name.
         title: the task's title.
         checks: every check, passed or not.
-        rows: rows of the manifest.
+        rows: rows of the manifest that may be used.
+        without_consent, withdrawn: rows that were left out, for want of consent or because the patient withdrew.
         examples: images by split.
         patients: patients by split.
         labels: images by split and label.
@@ -72,6 +73,8 @@ class DataCheckReport(BaseModel):
     title: str
     checks: tuple[Check, ...]
     rows: int
+    without_consent: int = 0
+    withdrawn: int = 0
     examples: dict[str, int]
     patients: dict[str, int]
     labels: dict[str, dict[str, int]]
@@ -92,6 +95,8 @@ class DataCheckReport(BaseModel):
             title=task.title,
             checks=tuple(checks),
             rows=ingest.rows,
+            without_consent=ingest.without_consent,
+            withdrawn=ingest.withdrawn,
             examples=dict(ingest.examples),
             patients={split: len(names) for split, names in ingest.patients.items()},
             labels={split: dict(counts) for split, counts in ingest.labels.items()},
@@ -143,7 +148,9 @@ class DataCheckReport(BaseModel):
     def _facts(self) -> Facts:
         rejected = sum(len(rows) for rows in self.rejects.values())
         images, patients = sum(self.examples.values()), sum(self.patients.values())
-        return Facts([("Manifest rows", self.rows), ("Images", images), ("Patients", patients), ("Rejected", rejected)])
+        facts = [("Manifest rows", self.rows), ("Images", images), ("Patients", patients), ("Rejected", rejected)]
+        left_out = [("Left out without consent", self.without_consent), ("Left out, withdrawn", self.withdrawn)]
+        return Facts([*facts, *((name, count) for name, count in left_out if count)])
 
     def _check_table(self) -> Table:
         failed_first = sorted(self.checks, key=lambda check: (check.passed, not check.blocking))

@@ -26,6 +26,8 @@ class DicomExampleGenSpec(component_spec.ComponentSpec):
         "task": component_spec.ExecutionParameter(type=str),
         "pseudonym_key": component_spec.ExecutionParameter(type=str),
         "pseudonym_key_id": component_spec.ExecutionParameter(type=str),
+        "withdrawals": component_spec.ExecutionParameter(type=str),
+        "withdrawals_digest": component_spec.ExecutionParameter(type=str),
         "fingerprint": component_spec.ExecutionParameter(type=str),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
@@ -44,6 +46,8 @@ class DicomExampleGen(FileBasedExampleGen):
         task: the task as JSON.
         pseudonym_key: path of the pseudonym key; made 0600 on first use.
         pseudonym_key_id: which key it is, without revealing it: another key makes other records.
+        withdrawals: path of the list of patients who withdrew; need not exist.
+        withdrawals_digest: its content, as the cache sees it.
         fingerprint: `Manifest.fingerprint()`; the cache key covers the manifest and every file through it.
         code_digest: digest of the code that makes examples, likewise.
 
@@ -61,6 +65,8 @@ class DicomExampleGen(FileBasedExampleGen):
         task: str,
         pseudonym_key: Path,
         pseudonym_key_id: str,
+        withdrawals: Path,
+        withdrawals_digest: str,
         fingerprint: str,
         code_digest: str,
     ) -> None:
@@ -75,6 +81,8 @@ class DicomExampleGen(FileBasedExampleGen):
             task=task,
             pseudonym_key=str(pseudonym_key),
             pseudonym_key_id=pseudonym_key_id,
+            withdrawals=str(withdrawals),
+            withdrawals_digest=withdrawals_digest,
             fingerprint=fingerprint,
             code_digest=code_digest,
             **{EXAMPLES_KEY: Channel(type=standard_artifacts.Examples), INGEST_REPORT_KEY: Channel(type=IngestReport)},

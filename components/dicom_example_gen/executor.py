@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ from components.dicom_example_gen.shard import Shard, ShardJob, ShardResult, mer
 from components.dicom_example_gen.workers import ShardWorkers, start_early
 from data_schemas.features import SPLITS
 from data_schemas.ingest_report import FILE_NAME
-from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
 from imaging.manifest import Manifest, read_manifest
 from imaging.pseudonyms import Pseudonyms
+from imaging.withdrawals import read_withdrawn
 
 _SHARDS, _FEWEST_ROWS, _MOST_ROWS = 32, 32, 4096
 """Shards enough to keep every core busy to the end, each large enough that files are few."""
@@ -58,14 +59,22 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in SPLITS}
         report = artifact_utils.get_single_instance(output_dict["ingest_report"])
         pseudonyms = Pseudonyms.load_or_create(Path(exec_properties["pseudonym_key"]))
-        self._ingest(manifest, task, pseudonyms=pseudonyms, folders=folders, report=report.uri)
-
-    def _ingest(
-        self, manifest: Manifest, task: Task, *, pseudonyms: Pseudonyms, folders: dict[str, str], report: str
-    ) -> None:
-        for folder in (*folders.values(), report):
+        for folder in (*folders.values(), report.uri):
             tf.io.gfile.makedirs(folder)
-        job = ShardJob(task, manifest.splits, pseudonyms=pseudonyms, folders=folders, index_folder=report)
+        job = ShardJob(
+            task,
+            manifest.splits,
+            pseudonyms=pseudonyms,
+            folders=folders,
+            index_folder=report.uri,
+            withdrawn=read_withdrawn(Path(exec_properties["withdrawals"])),
+        )
+        self._ingest(manifest, job)
+
+    def _ingest(self, manifest: Manifest, job: ShardJob) -> None:
+        merge = partial(
+            merge_results, task=job.task, key_id=job.pseudonyms.key_id, without_consent=manifest.without_consent
+        )
         with self._make_beam_pipeline() as pipeline:
             write = _WriteShards(job, processes=_processes(pipeline.options), total=len(manifest.rows))
             results = (
@@ -77,8 +86,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             (
                 results
                 | "Gather" >> beam.combiners.ToList()
-                | "Report" >> beam.Map(merge_results, task=task, key_id=pseudonyms.key_id)
-                | "WriteReport" >> beam.Map(_write_text, path=f"{report}/{FILE_NAME}")
+                | "Report" >> beam.Map(merge)
+                | "WriteReport" >> beam.Map(_write_text, path=f"{job.index_folder}/{FILE_NAME}")
             )
 
 

@@ -26,6 +26,7 @@ class ShardResult:
     """What a shard adds to the ingest report."""
 
     rows: int = 0
+    withdrawn: int = 0
     examples: Counter[str] = field(default_factory=Counter)
     labels: dict[str, Counter[str]] = field(default_factory=lambda: {split: Counter() for split in SPLITS})
     patients: dict[str, set[str]] = field(default_factory=lambda: {split: set() for split in SPLITS})
@@ -59,6 +60,7 @@ class ShardJob:
         pseudonyms: what names patients, studies and images.
         folders: where each split's records go.
         index_folder: where the image index goes.
+        withdrawn: pseudonyms of patients who are left out.
     """
 
     task: Task
@@ -66,6 +68,7 @@ class ShardJob:
     pseudonyms: Pseudonyms
     folders: Mapping[str, str]
     index_folder: str
+    withdrawn: frozenset[str] = frozenset()
 
 
 def write_shard(shard: Shard, job: ShardJob, said: Callable[[], None]) -> ShardResult:
@@ -85,6 +88,8 @@ def write_shard(shard: Shard, job: ShardJob, said: Callable[[], None]) -> ShardR
             encoded = _LETHAL if row.row in shard.lethal else encode_row(row, job)
             if isinstance(encoded, ImageRejected):
                 result.rejects.append(Reject(row=row.row, status=encoded.status, reason=str(encoded)))
+            elif encoded[0].patient in job.withdrawn:
+                result.withdrawn += 1
             else:
                 for example in encoded:
                     writers[example.split].write(example.serialized)
@@ -107,7 +112,7 @@ def encode_row(row: ManifestRow, job: ShardJob) -> tuple[TrainingExample, ...] |
         return rejection
 
 
-def merge_results(results: Sequence[ShardResult], *, task: Task, key_id: str) -> str:
+def merge_results(results: Sequence[ShardResult], *, task: Task, key_id: str, without_consent: int = 0) -> str:
     """Returns the ingest report of all shards as JSON; the order of the shards does not matter."""
     labels = {
         split: {name: sum(r.labels[split][name] for r in results) for name in task.labels.names} for split in SPLITS
@@ -118,6 +123,8 @@ def merge_results(results: Sequence[ShardResult], *, task: Task, key_id: str) ->
             warnings[warning] += rows
     report = IngestReport(
         rows=sum(result.rows for result in results),
+        without_consent=without_consent,
+        withdrawn=sum(result.withdrawn for result in results),
         examples={split: sum(result.examples[split] for result in results) for split in SPLITS},
         labels=labels,
         patients={split: tuple(sorted(set().union(*(r.patients[split] for r in results)))) for split in SPLITS},

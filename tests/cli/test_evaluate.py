@@ -34,6 +34,7 @@ def _task(kind: str) -> Task:
             "intended_use": "t",
             "population": "t",
             "reference_standard": "t",
+            "consent": {"waived": "t"},
             "modalities": ["CR"],
             "image": {"max_side": 32, "size": [32, 32]},
             "labels": {

@@ -27,7 +27,8 @@ def _finished(*, findings: int = 2, pushed: str | None = "/out/a b/task/3", **ch
         "findings": {name: dict.fromkeys(METRICS, ESTIMATE) for name in names},
     }
     result = {
-        "examples": 100, "patients": 60, "rejected": 2, "blessed": pushed is not None, "pushed": pushed,
+        "examples": 100, "patients": 60, "rejected": 2, "without_consent": 4, "withdrawn": 0,
+        "blessed": pushed is not None, "pushed": pushed,
         "gates": gates, "metrics": {"overall": overall},
     }  # fmt: skip
     values = {
@@ -50,6 +51,7 @@ def test_the_text_has_metrics_with_intervals_gates_and_a_command_that_can_be_pas
     text = _finished().text()
     assert "0.900 [0.800, 0.950]" in text
     assert "macro auroc -" in text
+    assert "60 patients, 2 rejected, 4 left out without consent." in text
     assert "Pushed: /out/a b/task/3" in text
     assert "radflow serve --model '/out/a b/task'" in text
     assert max(map(len, text.splitlines())) <= 160

@@ -61,6 +61,7 @@ def _task(kind: str, gates: list[dict], *, extra: tuple[str, ...] = ()) -> Task:
             "intended_use": "t",
             "population": "t",
             "reference_standard": "t",
+            "consent": {"waived": "t"},
             "modalities": ["CR"],
             "labels": {"type": kind, "names": [*names, *extra], "no_finding": "normal" if multi_class else None},
             "slices": [["sex"], ["sex", "clinic"]],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from data_schemas.task import MANIFEST_COLUMNS, Task
+from data_schemas.task import MANIFEST_COLUMNS, Task, Waived
 from data_schemas.task_file import load_task
 
 AUGMENTATION_OFF = dict.fromkeys(("rotation", "translation", "zoom", "brightness", "contrast", "noise"), 0.0)
@@ -135,3 +135,15 @@ def test_standardized_images_are_not_augmented(augmentation: dict[str, Any]) -> 
 def test_aggregation_by_study_is_said_not_to_exist() -> None:
     with pytest.raises(ValidationError, match="aggregation by study does not exist yet; use unit: image"):
         _changed(unit="study")
+
+
+def test_consent_is_required_or_waived_with_a_reason() -> None:
+    value = load_task("synthetic_chest").model_dump()
+    assert Task.model_validate(value | {"consent": "required"}).consent == "required"
+    assert Task.model_validate(value | {"consent": {"waived": "public data"}}).consent == Waived(waived="public data")
+    for wrong in ("waived", "no", {"waived": " "}, {"waived": "x", "by": "y"}, {}, None, True):
+        with pytest.raises(ValidationError, match="write `consent: required`"):
+            Task.model_validate(value | {"consent": wrong})
+    del value["consent"]
+    with pytest.raises(ValidationError, match="consent"):
+        Task.model_validate(value)

@@ -308,3 +308,24 @@ def test_one_broken_frame_costs_the_file(dicom: Any, every_frame: Task) -> None:
     data = dicom(PIXELS, syntax="1.2.840.10008.1.2.4.80", frames=frames, NumberOfFrames=2)
     with pytest.raises(Corrupt):
         training_examples(data, row=row(), task=every_frame, pseudonyms=PSEUDONYMS)
+
+
+def test_a_header_word_that_dicom_does_not_define_is_not_told(dicom: Any, chest_task: Task) -> None:
+    with pytest.raises(Unsupported) as caught:
+        train(dicom(PIXELS, Modality="JANEDOE"), chest_task)
+    assert "JANEDOE" not in str(caught.value) and "not one that DICOM defines" in str(caught.value)
+
+
+def test_a_view_that_dicom_does_not_define_is_unknown_unless_the_manifest_gives_it(
+    dicom: Any, chest_task: Task
+) -> None:
+    task = chest_task.model_copy(update={"views": ()})
+    assert parsed(train(dicom(PIXELS, ViewPosition="JANEDOE"), task).serialized)[features.VIEW] == [UNKNOWN]
+    assert parsed(train(dicom(PIXELS), task, view="tunnel").serialized)[features.VIEW] == ["TUNNEL"]
+
+
+def test_a_manufacturer_that_repeats_the_patients_name_is_unknown(dicom: Any, chest_task: Task) -> None:
+    data = dicom(PIXELS, Manufacturer="made for Jane Doe", PatientName="DOERING^JANE")
+    assert parsed(train(data, chest_task).serialized)[features.MANUFACTURER] == [UNKNOWN]
+    data = dicom(PIXELS, Manufacturer="Acme", PatientName="DOERING^JANE")
+    assert parsed(train(data, chest_task).serialized)[features.MANUFACTURER] == ["ACME"]

@@ -8,7 +8,7 @@ import pytest
 
 from data_schemas.errors import ManifestError
 from data_schemas.task import Task
-from imaging.manifest import ManifestRow, read_manifest
+from imaging.manifest import ManifestRow, private_copy, read_manifest
 
 
 def write(folder: Path, text: str, *, files: int = 3) -> Path:
@@ -44,7 +44,6 @@ def test_every_column_is_read(tmp_path: Path, chest_task: Task) -> None:
             manufacturer="ACME",
             age_years=1.5,
             split="train",
-            consent="yes",
         ),
     )
 
@@ -179,3 +178,39 @@ def test_the_fingerprint_follows_the_manifest_and_every_file(tmp_path: Path, che
 def test_a_row_can_be_pickled(tmp_path: Path) -> None:
     row = ManifestRow(row=1, file=tmp_path, findings=(1, 0), extra={"ward": "ICU"})
     assert pickle.loads(pickle.dumps(row)) == row
+
+
+CONSENT = "file,label,consent\n1.png,NORMAL,yes\n2.png,NORMAL,\n3.png,NORMAL,no\n1.png,NORMAL,unsure\n"
+
+
+def test_required_consent_leaves_out_all_but_yes(tmp_path: Path, chest_task: Task) -> None:
+    task = chest_task.model_copy(update={"consent": "required"})
+    manifest = read_manifest(write(tmp_path, CONSENT.replace("yes", "Yes")), task)
+    assert [row.row for row in manifest.rows] == [1]
+    assert manifest.without_consent == 3
+
+
+def test_a_row_without_consent_is_not_looked_at(tmp_path: Path, chest_task: Task) -> None:
+    task = chest_task.model_copy(update={"consent": "required"})
+    text = "file,label,consent\n1.png,NORMAL,yes\ngone.png,NONSENSE,no\n"
+    assert len(read_manifest(write(tmp_path, text), task).rows) == 1
+
+
+def test_waived_consent_heeds_a_plain_no(tmp_path: Path, chest_task: Task) -> None:
+    manifest = read_manifest(write(tmp_path, CONSENT.replace("1.png,NORMAL,unsure\n", "")), chest_task)
+    assert [row.row for row in manifest.rows] == [1, 2]
+
+
+def test_required_consent_without_its_column_or_without_a_yes_stops(tmp_path: Path, chest_task: Task) -> None:
+    task = chest_task.model_copy(update={"consent": "required"})
+    assert "column 'consent' is missing" in problems(write(tmp_path, "file,label\n1.png,NORMAL\n"), task)[0]
+    assert "no row has consent" in problems(write(tmp_path, "file,label,consent\n1.png,NORMAL,y\n"), task)[0]
+
+
+def test_a_private_copy_has_absolute_paths_and_reads_the_same(tmp_path: Path, chest_task: Task) -> None:
+    manifest = read_manifest(write(tmp_path, "file,label,patient_id\n1.png,NORMAL,P\n2.png,PNEUMONIA,Q\n"), chest_task)
+    copy = private_copy(manifest, tmp_path / "private")
+    assert read_manifest(copy, chest_task).rows == manifest.rows
+    assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    before = copy.stat().st_mtime_ns
+    assert private_copy(manifest, tmp_path / "private") == copy and copy.stat().st_mtime_ns == before

@@ -1,0 +1,136 @@
+"""`radflow withdraw`: keeps a patient out of later runs, and removes what an output folder holds of the images."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from data_schemas.ingest_report import IngestReport
+
+_LEARNT = ("train", "eval", "calibration")
+"""Splits that something of a model was fitted to or chosen on."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.description = (
+        "Keep a patient out of later runs, remove the cached records that hold the patient's images, and list the "
+        "models that were trained on them."
+    )
+    parser.add_argument("pseudonyms", nargs="*", metavar="PSEUDONYM", help="32 hexadecimal digits, as records have it")
+    parser.add_argument("--patient-id", metavar="ID", help="instead: the id that the manifest or the DICOM gives")
+    parser.add_argument("--issuer", default="", help="with --patient-id: Issuer of Patient ID, where the DICOM has one")
+    parser.add_argument("--site", default="", help="with --patient-id: the manifest's site, where it has one")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the output folder of the runs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Withdraws, and says what was removed and what cannot be.
+
+    Raises:
+        ConfigurationError: nobody, or something that is no pseudonym, was named, or the folder has no runs.
+    """
+    import local_runner
+    from imaging.withdrawals import add_withdrawn, read_withdrawn
+    from pipeline.settings import withdrawals
+
+    output: Path = arguments.output.absolute()
+    if not (output / "private").is_dir():
+        raise ConfigurationError(f"{arguments.output} is no output folder of `radflow run`")
+    with local_runner.only_run(output):
+        named = _named(arguments, output)
+        before = read_withdrawn(withdrawals(output))
+        # The list comes first: should the rest be cut off, no later run uses the patient all the same.
+        add_withdrawn(withdrawals(output), named)
+        _say_known(named, before, output)
+        _say_models(named, output)
+        _purge(named, output)
+    print("Run `radflow run` again to train without them.")
+    return 0
+
+
+def _named(arguments: argparse.Namespace, output: Path) -> frozenset[str]:
+    from imaging.patients import patient_key
+    from imaging.pseudonyms import Pseudonyms
+    from imaging.withdrawals import is_pseudonym
+    from pipeline.settings import pseudonym_key
+
+    if bool(arguments.pseudonyms) == bool(arguments.patient_id):
+        raise ConfigurationError("name whom to withdraw: one pseudonym or more, or --patient-id ID")
+    wrong = [word for word in arguments.pseudonyms if not is_pseudonym(word)]
+    if wrong:
+        raise ConfigurationError(
+            f"{len(wrong)} of the words are no pseudonyms: 32 digits of 0-9 and a-f, or --patient-id"
+        )
+    if arguments.pseudonyms:
+        return frozenset(arguments.pseudonyms)
+    if not pseudonym_key(output).exists():
+        raise ConfigurationError(f"{pseudonym_key(output)} is gone: without it no id leads to a pseudonym")
+    key = patient_key(patient_id=arguments.patient_id, issuer=arguments.issuer, site=arguments.site).key
+    return frozenset({Pseudonyms.load_or_create(pseudonym_key(output)).pseudonym("patient", key)})
+
+
+def _say_known(named: frozenset[str], before: frozenset[str], output: Path) -> None:
+    met = {patient for _, report in _ingests(output) for split in report.patients.values() for patient in split}
+    for pseudonym in sorted(named):
+        known = "in the data of former runs" if pseudonym in met else "in no run so far: check the id, issuer and site"
+        again = ", withdrawn before" if pseudonym in before else ""
+        print(f"withdrawn: {pseudonym} ({known}{again})")
+
+
+def _say_models(named: frozenset[str], output: Path) -> None:
+    from pipeline.model_lineage import trained_models
+    from pipeline.settings import metadata_store
+
+    reports = {folder.name: report for folder, report in _ingests(output)}
+    lines = []
+    for model in trained_models(metadata_store(output)):
+        report = _report_of(model.examples, reports)
+        held = [split for split in _LEARNT if report and named & set(report.patients[split])]
+        if held:
+            where = f"served as {model.served}" if model.served else "never served"
+            lines.append(f"  {model.uri} ({where}; the patient is in {', '.join(held)})")
+    if lines:
+        count = "1 model was" if len(lines) == 1 else f"{len(lines)} models were"
+        print(f"{count} trained on the patient. A model cannot be made to forget; remove what must go:")
+        print("\n".join(lines))
+    else:
+        print("No model was trained on the patient.")
+
+
+def _report_of(examples: Path, reports: dict[str, IngestReport]) -> IngestReport | None:
+    """Returns the ingest report beside examples: TFX names the outputs of one execution alike."""
+    return reports.get(examples.name)
+
+
+def _purge(named: frozenset[str], output: Path) -> None:
+    removed = 0
+    for folder, report in _ingests(output):
+        if not any(named & set(patients) for patients in report.patients.values()):
+            continue
+        for path in _image_holders(folder):
+            removed += 1
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    print(f"Removed: {removed} folders and files of cached records." if removed else "There were no records to remove.")
+
+
+def _image_holders(report: Path) -> Iterator[Path]:
+    """Yields what one ingest wrote that holds images or describes them: its records, and its image index."""
+    from data_schemas.image_index import FILE_PATTERN
+
+    examples = report.parents[1] / "examples" / report.name
+    yield from [path for path in (examples, *sorted(report.glob(FILE_PATTERN))) if path.exists()]
+
+
+def _ingests(output: Path) -> Sequence[tuple[Path, IngestReport]]:
+    """Returns the folder and the report of every ingest of an output, oldest first."""
+    from data_schemas.ingest_report import FILE_NAME, IngestReport
+
+    files = sorted((output / "pipeline").glob(f"DicomExampleGen/ingest_report/*/{FILE_NAME}"))
+    return [(file.parent, IngestReport.model_validate_json(file.read_text(encoding="utf-8"))) for file in files]

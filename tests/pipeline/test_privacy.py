@@ -1,0 +1,162 @@
+"""Nothing that names a patient leaves the private folder; consent and withdrawal keep images out."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pyarrow import parquet
+from pydicom.dataset import Dataset
+
+from data_schemas.wire import example_pb2
+from tests.pipeline.conftest import Finished, radflow, write_task
+
+pytestmark = pytest.mark.pipeline
+
+MARKER = "ZZMARKEDZZ"
+WITHOUT_CONSENT = 6
+_TEXT_VRS = {"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"}
+_ALSO_PLANTED = (
+    "PatientName", "PatientID", "PatientAddress", "PatientComments", "InstitutionName", "InstitutionAddress",
+    "ReferringPhysicianName", "OperatorsName", "AccessionNumber", "StudyDescription", "SeriesDescription",
+    "StationName", "DeviceSerialNumber", "ImageComments", "RequestedProcedureDescription", "Manufacturer",
+    "ManufacturerModelName", "IssuerOfPatientID", "OtherPatientIDs", "AdmittingDiagnosesDescription",
+)  # fmt: skip
+
+
+def _plant(dataset: Dataset, number: int) -> None:
+    """Writes the marker into every text element, nested and private ones too."""
+    for keyword in _ALSO_PLANTED:
+        setattr(dataset, keyword, MARKER)
+    dataset.PatientID = f"{MARKER}{number}"
+    nested = Dataset()
+    nested.PatientName, nested.RequestedProcedureID = MARKER, MARKER
+    dataset.RequestAttributesSequence = [nested]
+    dataset.private_block(0x0099, MARKER, create=True).add_new(0x01, "LO", MARKER)
+    for element in dataset:
+        if element.VR in _TEXT_VRS and MARKER not in str(element.value):
+            element.value = MARKER
+        assert element.VR not in _TEXT_VRS or MARKER in str(element.value)
+
+
+@pytest.fixture(scope="module")
+def marked(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a manifest whose every word names the patient: folder, files, headers, ids; six rows have no consent."""
+    folder = tmp_path_factory.mktemp("marked") / f"{MARKER} folder"
+    folder.mkdir()
+    with sample.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows):
+        dataset = pydicom.dcmread(sample.parent / row["file"])
+        _plant(dataset, number)
+        row |= {"file": f"{MARKER}-{number}.dcm", "patient_id": f"{MARKER}{number}", "study_id": f"{MARKER}{number}"}
+        row |= {"consent": "" if number < WITHOUT_CONSENT else "yes"}
+        dataset.save_as(folder / row["file"])
+    manifest = folder / f"{MARKER}.csv"
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def output(marked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("private_run") / "output"
+
+
+def _run(marked: Path, output: Path) -> Finished:
+    task = write_task(output.parent / "task.yaml", consent="required")
+    return radflow("run", "--task", task, "--manifest", marked, "--output", output, "--json")
+
+
+@pytest.fixture(scope="module")
+def finished(marked: Path, output: Path) -> Finished:
+    done = _run(marked, output)
+    assert done.code == 0, done.err
+    return done
+
+
+def contents(output: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yields every file outside the private folder, unpacked, its path included."""
+    for path in output.rglob("*"):
+        if not path.is_file() or path.relative_to(output).parts[0] == "private":
+            continue
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if path.suffix == ".parquet":
+            data = repr(parquet.read_table(path).to_pydict()).encode()
+        yield path, str(path).encode() + data
+
+
+def test_no_marker_reaches_what_a_run_writes(finished: Finished, output: Path) -> None:
+    kinds = set()
+    for path, data in contents(output):
+        kinds.add(path.suffix)
+        assert MARKER.encode() not in data.upper(), path
+    assert {".gz", ".parquet", ".sqlite", ".json", ".html", ".log"} <= kinds  # it looked at what there is to look at
+
+
+def test_the_private_folder_alone_knows_the_paths_and_is_the_owners_alone(finished: Finished, output: Path) -> None:
+    private = output / "private"
+    assert any(MARKER.encode() in path.read_bytes() for path in private.iterdir())
+    assert private.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in private.iterdir())
+
+
+def test_rows_without_consent_are_left_out_and_counted(finished: Finished, output: Path) -> None:
+    assert finished.json["without_consent"] == WITHOUT_CONSENT
+    rows = {
+        row for path in output.rglob("images-*.parquet") for row in parquet.read_table(path)["manifest_row"].to_pylist()
+    }
+    assert rows and not rows & set(range(1, WITHOUT_CONSENT + 1))
+
+
+def test_a_withdrawn_patient_leaves_no_image_and_is_in_no_later_run(
+    finished: Finished, marked: Path, output: Path
+) -> None:
+    patient, image = _a_training_image(output)
+    assert any(image in data for _, data in contents(output))
+    withdrawn = radflow("withdraw", patient, "--output", output)
+    assert withdrawn.code == 0, withdrawn.err
+    assert "in the data of former runs" in withdrawn.out and "1 model was trained on the patient" in withdrawn.out
+    assert str(output / "serving" / "synthetic_chest" / "1") in withdrawn.out
+    assert not any(image in data for _, data in contents(output))
+    again = _run(marked, output)
+    assert again.code in (0, 3), again.err
+    assert again.json["withdrawn"] == 1
+    assert again.json["examples"] == finished.json["examples"] - 1
+    assert not any(image in data for _, data in contents(output))
+    repeated = radflow("withdraw", patient, "--output", output)
+    assert repeated.code == 0 and "withdrawn before" in repeated.out
+
+
+def test_a_patient_id_leads_to_the_same_pseudonym(finished: Finished, output: Path) -> None:
+    answer = radflow("withdraw", "--patient-id", f"{MARKER}50", "--issuer", MARKER, "--output", output)
+    assert answer.code == 0, answer.err
+    assert "in the data of former runs" in answer.out
+    stranger = radflow("withdraw", "--patient-id", "nobody", "--output", output)
+    assert "in no run so far" in stranger.out and "no records to remove" in stranger.out
+
+
+def test_a_lost_key_is_said_before_any_work(finished: Finished, marked: Path, output: Path) -> None:
+    key = output / "private" / "pseudonym.key"
+    away = key.rename(key.with_suffix(".away"))
+    lost = _run(marked, output)
+    away.rename(key)
+    assert lost.code == 2 and "is gone" in lost.err
+    assert "Traceback" not in lost.err
+
+
+def _a_training_image(output: Path) -> tuple[str, bytes]:
+    """Returns the pseudonym of a patient in the train split, and the bytes of one of the patient's images."""
+    import tensorflow as tf
+
+    files = [str(path) for path in output.glob("pipeline/DicomExampleGen/examples/*/Split-train/*.gz")]
+    record = next(tf.data.TFRecordDataset(sorted(files), compression_type="GZIP").as_numpy_iterator())
+    found: Any = example_pb2.Example.FromString(record).features.feature
+    return found["patient"].bytes_list.value[0].decode(), found["image"].bytes_list.value[0]
