@@ -17,6 +17,7 @@ setup(
         "data_schemas.wire",
         "evaluation",
         "imaging",
+        "imaging.deidentification",
         "models",
         "pipeline",
         "reports",
@@ -27,6 +28,7 @@ setup(
     package_data={
         "data_schemas": ["base_schema.pbtxt", "tasks/*.yaml"],
         "data_schemas.wire": ["*.proto", "*.pyi"],
+        "imaging.deidentification": ["attributes.csv"],
         "reports": ["templates/*"],
     },
 )

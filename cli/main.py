@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("cli.demo", "make a sample, run the whole pipeline on it, serve the model and ask it"),
     "sample": ("cli.sample", "write synthetic studies as real DICOM files, with their manifest"),
     "inspect": ("cli.inspect", "say what each file is, and how it decodes or why not"),
+    "deidentify": ("cli.deidentify", "write copies of DICOM images that do not say whose they are"),
     "manifest": ("cli.manifest", "make a manifest from a folder of images and labels"),
     "run": ("cli.run", "run the pipeline of a task on a manifest, to a pushed model or a refusal"),
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
