@@ -20,6 +20,9 @@ SEXES = ("M", "F", "O")
 FINDING_VALUES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1, "": -1}
 """A finding's cell: present, absent, or unknown; as a float where a spreadsheet wrote it."""
 
+_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs"}
+"""What spreadsheets part cells by where the comma is the decimal mark, or on copying."""
+
 _SHOWN_ROWS = 20
 """Rows that a message lists for one kind of problem; the count tells the rest."""
 
@@ -178,6 +181,9 @@ def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if len(lines) < 2:
         raise ManifestError(what, ["it has no rows: it needs a header line and one line an image"])
     header = [name.strip() for name in lines[0]]
+    other = next((name for mark, name in _OTHER_DELIMITERS.items() if len(header) == 1 and mark in header[0]), None)
+    if other:
+        raise ManifestError(what, [f"its cells are parted by {other}: save it with commas, as `CSV UTF-8`"])
     ragged = [number for number, line in enumerate(lines[1:], 1) if len(line) != len(header)]
     if ragged:
         kind = f"another number of cells than the header line, which has {len(header)}"

@@ -55,6 +55,12 @@ def test_two_columns_are_enough(tmp_path: Path, chest_task: Task) -> None:
     assert manifest.splits == ()
 
 
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_cells_parted_by_something_else_are_said_to_be(tmp_path: Path, chest_task: Task, mark: str, name: str) -> None:
+    path = write(tmp_path, f"file{mark}label{mark}age\n1.png{mark}NORMAL{mark}1,5\n")
+    assert problems(path, chest_task) == (f"its cells are parted by {name}: save it with commas, as `CSV UTF-8`",)
+
+
 def test_a_bom_blank_lines_and_blanks_around_cells_do_no_harm(tmp_path: Path, chest_task: Task) -> None:
     path = write(tmp_path, "\ufefffile, label\n\n1.png , NORMAL\n\n")
     assert [row.label for row in read_manifest(path, chest_task).rows] == ["NORMAL"]
