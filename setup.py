@@ -18,6 +18,7 @@ setup(
         "evaluation",
         "imaging",
         "imaging.deidentification",
+        "imaging.layouts",
         "models",
         "pipeline",
         "reports",

@@ -1,15 +1,20 @@
 """The documents keep up: commands, exit codes, dependencies, targets and packages are where a reader looks for them."""
 
+import argparse
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+import cli.manifest
 from cli.main import COMMANDS
 from data_schemas import errors
+from imaging.layouts.table import LAYOUTS, options_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DATASETS = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -79,3 +84,19 @@ def test_links_between_documents_lead_somewhere(document):
 def test_every_make_target_for_people_has_its_line_in_the_help():
     phony = set(re.findall(r"^\.PHONY: ([a-z-]+)$", MAKEFILE, re.MULTILINE))
     assert phony == set(re.findall(r"^([a-z-]+):[^#\n]*## .+$", MAKEFILE, re.MULTILINE))
+
+
+def test_data_sets_has_a_row_with_a_command_for_every_layout():
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| `radflow manifest (.+)` \|$", DATASETS, re.MULTILINE)
+    assert [name for name, _ in rows] == list(LAYOUTS)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_data_sets_command_is_one_that_the_command_line_takes(layout):
+    (words,) = re.findall(rf"`radflow manifest (--layout {layout} .+)` \|$", DATASETS, re.MULTILINE)
+    parser = argparse.ArgumentParser()
+    cli.manifest.add_arguments(parser)
+    arguments = vars(parser.parse_args(shlex.split(words)))
+    assert arguments["layout"] == layout and arguments["source"] and arguments["output"]
+    given = {name for name, value in arguments.items() if value}
+    assert given - {"layout", "source", "output", "where", "allow_missing"} <= set(options_of(layout))
