@@ -56,7 +56,7 @@ def nih_chestxray14(folder: Path, *, official_split: bool = False) -> Found:
     files = files_below(root, ".png").by_name
     rows = [_row(row, files) for row in table]
     impossible = sum(bool(row["Patient Age"]) and not age(row["Patient Age"]) for row in table)
-    notes = counted(impossible, "ages are none that a person has, and are left empty")
+    notes = counted(impossible, "ages are beyond any person's and are left empty")
     if not official_split:
         return Found(rows, notes)
     splits = _splits(root)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 
 from data_schemas.errors import ImageRejected, ManifestError
 from imaging.dicom_file import read_dataset, text, value
@@ -72,7 +74,7 @@ def _read(path: Path) -> Dataset:
         directory = read_dataset(path.read_bytes())
     except (OSError, ImageRejected) as error:
         raise ManifestError(f"layout {_LAYOUT}", [f"the DICOMDIR cannot be read: {error}"]) from error
-    if not value(directory, "DirectoryRecordSequence"):
+    if not isinstance(value(directory, "DirectoryRecordSequence"), Sequence):
         raise ManifestError(f"layout {_LAYOUT}", ["the file is DICOM and has no directory records"])
     return directory
 
@@ -83,28 +85,34 @@ def _images(directory: Dataset) -> Iterator[Chain]:
     Records form a tree by byte offsets (PS3.3, F.3.2.2); a loop in them, or an offset to nowhere, ends the branch.
     """
     records = {record.seq_item_tell: record for record in directory.DirectoryRecordSequence}
-    stack: list[tuple[int, Chain]] = [(value(directory, _FIRST) or 0, {})]
+    stack: list[tuple[int, Chain]] = [(_offset(directory, _FIRST), {})]
     while stack:
         offset, above = stack.pop()
         record = records.pop(offset, None)
         if record is None:
             continue
-        stack.append((value(record, _NEXT) or 0, above))
+        stack.append((_offset(record, _NEXT), above))
         if value(record, "RecordInUseFlag") == 0:
             continue
         chain = above | _values(record)
-        lower = value(record, _LOWER)
+        lower = _offset(record, _LOWER)
         if lower:
             stack.append((lower, chain))
         elif text(record, "DirectoryRecordType") not in ("PATIENT", "STUDY", "SERIES"):
             yield chain
 
 
+def _offset(record: Dataset, keyword: str) -> int:
+    """Returns where a record starts in the file, or 0 where the element leads nowhere."""
+    found = value(record, keyword)
+    return found if isinstance(found, int) else 0
+
+
 def _values(record: Dataset) -> Chain:
     values = {name: text(record, name) for name in _INHERITED if name in record}
     parts = value(record, "ReferencedFileID")
     if parts and text(record, "DirectoryRecordType") == "IMAGE":
-        values["ReferencedFileID"] = parts if isinstance(parts, str) else "/".join(parts)
+        values["ReferencedFileID"] = "/".join(map(str, parts)) if isinstance(parts, MultiValue) else str(parts)
         values["ReferencedSOPInstanceUIDInFile"] = text(record, "ReferencedSOPInstanceUIDInFile")
     return values
 

@@ -55,7 +55,7 @@ def folder_per_class(folder: Path, *, official_split: bool = False, patient: str
         raise not_this_layout(folder, _LAYOUT, "two or more folders with images, one a label")
     unmatched = sum(not row["patient_id"] for row in rows) if pattern else 0
     if unmatched:
-        raise ManifestError(f"layout {_LAYOUT}", [f"--patient matches not in {unmatched} of {len(rows)} file names"])
+        raise ManifestError(f"layout {_LAYOUT}", [f"--patient does not match {unmatched} of {len(rows)} file names"])
     alone = sum(bool(row["study_id"]) for row in rows)
     return Found(rows, counted(alone, "images have no patient id: each is a study of its own, see --patient"))
 

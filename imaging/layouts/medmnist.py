@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -20,10 +21,11 @@ from imaging.layouts.places import not_this_layout
 _LAYOUT = "medmnist"
 _SPLITS = {"train": "train", "val": "eval", "test": "test"}
 _NAME = re.compile(r"([a-z]+mnist)(_\d+)?")
-_NO_PATIENTS = (
-    "the set has no patient ids: each image is a study of its own, and images of one patient may fall into two splits; "
-    "--official-split keeps the published one"
-)
+_NO_PATIENTS = "the set has no patient ids: each image is a study of its own"
+_LEAKS = f"{_NO_PATIENTS}, and one patient's may fall into two splits; --official-split keeps the published split"
+
+_BROKEN = (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What a cut-off, encrypted or foreign archive raises."""
 
 
 class _Header(NamedTuple):
@@ -58,12 +60,12 @@ def medmnist(source: Path, *, write_images: Path, official_split: bool = False) 
     try:
         with zipfile.ZipFile(path) as archive:
             rows = [row for split in _SPLITS for row in _part(archive, split, write_images, name)]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         problem = f"it cannot be read as arrays train_images, train_labels and so on ({type(error).__name__})"
         raise ManifestError(f"layout {_LAYOUT}", [problem]) from error
-    if not official_split:
-        rows = [{key: value for key, value in row.items() if key != "split"} for row in rows]
-    return Found(rows, (_NO_PATIENTS,))
+    if official_split:
+        return Found(rows, (_NO_PATIENTS,))
+    return Found([{key: value for key, value in row.items() if key != "split"} for row in rows], (_LEAKS,))
 
 
 def _archive(source: Path) -> Path:

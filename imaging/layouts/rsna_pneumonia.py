@@ -8,7 +8,7 @@ from pathlib import Path
 from data_schemas.errors import ManifestError
 from imaging.layouts.found import Found, Row
 from imaging.layouts.places import files_below, folder_with
-from imaging.layouts.tables import read_table
+from imaging.layouts.tables import finding, read_table
 
 _LAYOUT = "rsna-pneumonia"
 _LABELS = "stage_2_train_labels.csv"
@@ -39,7 +39,7 @@ def rsna_pneumonia(folder: Path) -> Found:
     root = folder_with(folder, _LABELS, layout=_LAYOUT)
     targets: dict[str, str] = {}
     for row in read_table(root / _LABELS, "patientId", "Target", layout=_LAYOUT):
-        targets[row["patientId"]] = max(targets.get(row["patientId"], "0"), row["Target"])
+        targets[row["patientId"]] = max(targets.get(row["patientId"], "0"), finding(row["Target"]))
     classes = _classes(root / _CLASSES)
     patients = _patients(root / _MAPPING)
     files = files_below(root / "stage_2_train_images", ".dcm").by_name

@@ -47,7 +47,7 @@ def test_it_reads_on_as_both_tasks_that_ship(tree, tmp_path):
 def test_an_age_of_centuries_is_left_empty_and_counted(tree):
     found = nih_chestxray14(tree(*IMAGES, files=LISTS))
     assert [row["age"] for row in found.rows] == ["58", "58", ""]
-    assert found.notes == ("1 ages are none that a person has, and are left empty",)
+    assert found.notes == ("1 ages are beyond any person's and are left empty",)
 
 
 def test_every_finding_has_a_column_even_if_no_film_has_it(tree):

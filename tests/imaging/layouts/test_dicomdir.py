@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 
@@ -103,6 +104,24 @@ def test_what_is_no_dicomdir_is_refused(disc, tmp_path):
     (tmp_path / "DICOMDIR").write_bytes(b"x" * 200)
     with pytest.raises(ManifestError, match="cannot be read"):
         dicomdir(tmp_path / "DICOMDIR")
+
+
+def test_damaged_directories_are_read_or_refused(disc):
+    """Random bytes anywhere: never another error, and never more images than there are."""
+    path = disc / "DICOMDIR"
+    intact = path.read_bytes()
+    draw = random.Random(20200101)
+    outcomes = set()
+    for _ in range(150):
+        damaged = bytearray(intact)
+        for _ in range(draw.choice((1, 4, 16))):
+            damaged[draw.randrange(132, len(damaged))] = draw.randrange(256)
+        path.write_bytes(damaged[: draw.choice((len(damaged), draw.randrange(132, len(damaged))))])
+        try:
+            outcomes.add(len(dicomdir(path).rows) <= 4)
+        except ManifestError:
+            outcomes.add("refused")
+    assert outcomes == {True, "refused"}
 
 
 def test_dcmtks_directory_is_read_too(disc, tmp_path):

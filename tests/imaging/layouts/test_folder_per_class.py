@@ -30,7 +30,7 @@ def test_a_pattern_gives_the_patient(tree, pattern):
     assert found.notes == ()
 
 
-@pytest.mark.parametrize(("pattern", "said"), [("(", "no regular expression"), (r"^p(\d)", "not in 1 of 3")])
+@pytest.mark.parametrize(("pattern", "said"), [("(", "no regular expression"), (r"^p(\d)", "does not match 1 of 3")])
 def test_a_pattern_that_is_none_or_does_not_fit_is_refused(tree, pattern, said):
     with pytest.raises(ManifestError, match=said):
         folder_per_class(tree("a/p1.png", "a/x1.png", "b/p2.png"), patient=pattern)

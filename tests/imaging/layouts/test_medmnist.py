@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,6 +87,23 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "b.npz").touch()
     with pytest.raises(ManifestError, match=r"looked for one \.npz file"):
         medmnist(tmp_path, write_images=tmp_path / "images")
+
+
+def test_damaged_archives_are_refused(tmp_path):
+    arrays(tmp_path / "a.npz")
+    intact = (tmp_path / "a.npz").read_bytes()
+    draw = random.Random(7)
+    refused = 0
+    for number in range(60):
+        damaged = bytearray(intact)
+        for _ in range(8):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        (tmp_path / "a.npz").write_bytes(damaged)
+        try:
+            medmnist(tmp_path, write_images=tmp_path / f"images_{number}")
+        except ManifestError:
+            refused += 1
+    assert refused > 30
 
 
 def test_a_folder_that_has_files_is_not_written_into(tmp_path):
