@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import imagecodecs
@@ -17,6 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import convert_color_space
+from pydicom.uid import ExplicitVRBigEndian
 
 from data_schemas.errors import Corrupt, ImageRejected, Unsupported
 from imaging.codestream import Codestream, read_codestream
@@ -27,6 +29,29 @@ Pixels = NDArray[Any]
 
 
 Decoder = Callable[[bytes, PixelFormat], Pixels]
+
+
+@dataclass(frozen=True)
+class DecoderRow:
+    """How one transfer syntax is read.
+
+    Attributes:
+        name: of the transfer syntax.
+        decode: decodes one compressed frame; None for pixels that are not compressed, which pydicom's own code reads.
+        codec: the codec of imagecodecs that it needs; None where Python's and NumPy's own code is enough.
+    """
+
+    name: str
+    decode: Decoder | None
+    codec: str | None = None
+
+    @property
+    def missing(self) -> str:
+        """What to install where the codec is not there; empty where it is."""
+        if self.codec is None or getattr(getattr(imagecodecs, self.codec, None), "available", False):
+            return ""
+        return f"{self.name} needs imagecodecs with {self.codec}: pip install --upgrade 'imagecodecs>=2025.3.30'"
+
 
 _RLE_HEADER = 64
 """Bytes: the number of segments and fifteen offsets, 32 bits each (PS3.5, G.5)."""
@@ -50,13 +75,13 @@ def decode_frame(dataset: Dataset, index: int = 0) -> Pixels:
         Unsupported: the transfer syntax, or an image of this shape, is not read.
         Corrupt: the pixel data are cut off, contradict the header or cannot be decoded.
     """
-    layout, syntax = pixel_format(dataset), _known_syntax(dataset)
+    layout, syntax = pixel_format(dataset), check_transfer_syntax(dataset)
     if not 0 <= index < layout.frames:
         raise Corrupt(f"frame {index} of {layout.frames}")
     try:
-        decoder = DECODERS[syntax]
+        decoder = DECODERS[syntax].decode
         if decoder is None:
-            return _native_frame(dataset, syntax, index)
+            return _native_frame(dataset, syntax, index, layout)
         frame = get_frame(
             dataset.PixelData, index, number_of_frames=layout.frames, extended_offsets=_extended_offsets(dataset)
         )
@@ -72,8 +97,8 @@ def decode_frames(dataset: Dataset) -> Iterator[Pixels]:
 
     JPEG data may hold more frames than Number of Frames says; those beyond are left out.
     """
-    layout, syntax = pixel_format(dataset), _known_syntax(dataset)
-    decoder = DECODERS[syntax]
+    layout, syntax = pixel_format(dataset), check_transfer_syntax(dataset)
+    decoder = DECODERS[syntax].decode
     if decoder is None:
         yield from (decode_frame(dataset, index) for index in range(layout.frames))
         return
@@ -94,13 +119,21 @@ def decode_frames(dataset: Dataset) -> Iterator[Pixels]:
         raise Corrupt(f"{count} of {layout.frames} frames are there")
 
 
-def _known_syntax(dataset: Dataset) -> str:
+def check_transfer_syntax(dataset: Dataset) -> str:
+    """Returns the transfer syntax of a dataset whose pixels can be decoded.
+
+    Raises:
+        Corrupt: it is missing where the pixels are compressed.
+        Unsupported: it is not read, or its decoder is not installed.
+    """
     syntax = transfer_syntax(dataset)
     if syntax is None:
         raise Corrupt("the transfer syntax is missing and the pixel data are compressed")
     if syntax not in DECODERS:
         name = syntax.name if syntax.is_private or syntax.name != syntax else str(syntax)
         raise Unsupported(f"transfer syntax {name} is not read")
+    if missing := DECODERS[syntax].missing:
+        raise Unsupported(missing)
     return str(syntax)
 
 
@@ -109,9 +142,19 @@ def _extended_offsets(dataset: Dataset) -> tuple[bytes, bytes] | None:
     return (offsets, lengths) if offsets and lengths else None
 
 
-def _native_frame(dataset: Dataset, syntax: str, index: int) -> Pixels:
+def _native_frame(dataset: Dataset, syntax: str, index: int, layout: PixelFormat) -> Pixels:
+    if layout.bits_allocated == 1 and int(np.prod(layout.shape)) % 8 and syntax != ExplicitVRBigEndian:
+        return _packed_frame(dataset.PixelData, index, layout)
     array, _ = get_decoder(syntax).as_array(dataset, index=index)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _packed_frame(data: bytes, index: int, layout: PixelFormat) -> Pixels:
+    """Returns a frame of 1-bit pixels that begins or ends within a byte, since all are packed as one (PS3.5, 8.1.1)."""
+    size = int(np.prod(layout.shape))
+    first, last = index * size, (index + 1) * size
+    bits = np.unpackbits(np.frombuffer(data[first // 8 : (last + 7) // 8], np.uint8), bitorder="little")
+    return bits[first % 8 :][:size].reshape(layout.shape)
 
 
 def _finished(frame: Pixels, layout: PixelFormat) -> Pixels:
@@ -196,12 +239,15 @@ def _jpeg_xl(data: bytes, layout: PixelFormat) -> Pixels:
 
 
 def _rle(data: bytes, layout: PixelFormat) -> Pixels:
-    """Decodes RLE Lossless (PS3.5, G.2 to G.5): one segment a byte of a sample, most significant first."""
-    if layout.bits_allocated == 1:
-        raise Unsupported("RLE of 1-bit pixels is not read")
+    """Decodes RLE Lossless (PS3.5, G.2 to G.5): one segment a byte of a sample, most significant first.
+
+    Pixels of 1 bit are packed as they are without compression, and the bytes that they make are one segment.
+    """
     count, *offsets = np.frombuffer(data[:_RLE_HEADER], "<u4").tolist()
     if count != layout.samples * layout.dtype.itemsize:
         raise Corrupt(f"{count} RLE segments for {layout.samples} samples of {layout.dtype.itemsize} bytes")
+    if layout.bits_allocated == 1:
+        return _unpacked(_rle_segment(data[offsets[0] :], _packed_size(layout)), layout)
     ends = [*offsets[1:count], len(data)]
     size = layout.rows * layout.columns
     segments = [_rle_segment(data[start:end], size) for start, end in zip(offsets, ends, strict=False)]
@@ -221,41 +267,49 @@ def _rle_segment(data: bytes, size: int) -> NDArray[np.uint8]:
 
 def _deflated_frame(data: bytes, layout: PixelFormat) -> Pixels:
     """Inflates Deflated Image Frame Compression (PS3.5, 8.2.15), no further than the frame is long."""
-    size = int(np.prod(layout.shape)) * layout.dtype.itemsize
-    if layout.bits_allocated == 1:
-        size = (size + 7) // 8
+    packed = layout.bits_allocated == 1
+    size = _packed_size(layout) if packed else int(np.prod(layout.shape)) * layout.dtype.itemsize
     raw = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size)
-    if layout.bits_allocated == 1:
-        bits = np.unpackbits(np.frombuffer(raw, np.uint8), bitorder="little")
-        return bits[: layout.rows * layout.columns].reshape(layout.shape)
+    if packed:
+        return _unpacked(np.frombuffer(raw, np.uint8), layout)
     frame = np.frombuffer(raw, layout.dtype.newbyteorder("<")).reshape(layout.shape)
     return _rgb(_signed(frame, layout, layout.bits_stored), layout.photometric)
 
 
-DECODERS: dict[str, Decoder | None] = {
-    "1.2.840.10008.1.2": None,  # Implicit VR Little Endian; None is pydicom's own numpy code
-    "1.2.840.10008.1.2.1": None,  # Explicit VR Little Endian
-    "1.2.840.10008.1.2.1.99": None,  # Deflated Explicit VR Little Endian
-    "1.2.840.10008.1.2.2": None,  # Explicit VR Big Endian
-    "1.2.840.10008.1.2.4.50": _jpeg,  # JPEG Baseline (Process 1)
-    "1.2.840.10008.1.2.4.51": _jpeg,  # JPEG Extended (Process 2 and 4)
-    "1.2.840.10008.1.2.4.53": _jpeg,  # JPEG Spectral Selection (Process 6 and 8)
-    "1.2.840.10008.1.2.4.55": _jpeg,  # JPEG Full Progression (Process 10 and 12)
-    "1.2.840.10008.1.2.4.57": _jpeg,  # JPEG Lossless (Process 14)
-    "1.2.840.10008.1.2.4.70": _jpeg,  # JPEG Lossless (Process 14, Selection Value 1)
-    "1.2.840.10008.1.2.4.80": _jpeg_ls,  # JPEG-LS Lossless
-    "1.2.840.10008.1.2.4.81": _jpeg_ls,  # JPEG-LS Near-lossless
-    "1.2.840.10008.1.2.4.90": _jpeg_2000,  # JPEG 2000 Lossless
-    "1.2.840.10008.1.2.4.91": _jpeg_2000,  # JPEG 2000
-    "1.2.840.10008.1.2.4.92": _jpeg_2000,  # JPEG 2000 Part 2 Multi-component Lossless
-    "1.2.840.10008.1.2.4.93": _jpeg_2000,  # JPEG 2000 Part 2 Multi-component
-    "1.2.840.10008.1.2.4.110": _jpeg_xl,  # JPEG XL Lossless
-    "1.2.840.10008.1.2.4.111": _jpeg_xl,  # JPEG XL JPEG Recompression
-    "1.2.840.10008.1.2.4.112": _jpeg_xl,  # JPEG XL
-    "1.2.840.10008.1.2.4.201": _jpeg_2000,  # High-Throughput JPEG 2000 Lossless
-    "1.2.840.10008.1.2.4.202": _jpeg_2000,  # High-Throughput JPEG 2000 with RPCL, Lossless
-    "1.2.840.10008.1.2.4.203": _jpeg_2000,  # High-Throughput JPEG 2000
-    "1.2.840.10008.1.2.5": _rle,  # RLE Lossless
-    "1.2.840.10008.1.2.8.1": _deflated_frame,  # Deflated Image Frame Compression
+def _packed_size(layout: PixelFormat) -> int:
+    """Returns the bytes of a frame whose pixels have one bit each."""
+    return (int(np.prod(layout.shape)) + 7) // 8
+
+
+def _unpacked(data: NDArray[np.uint8], layout: PixelFormat) -> Pixels:
+    """Returns pixels of one bit, the first in the lowest bit of the first byte (PS3.5, 8.1.1)."""
+    return np.unpackbits(data, bitorder="little")[: int(np.prod(layout.shape))].reshape(layout.shape)
+
+
+DECODERS: dict[str, DecoderRow] = {
+    "1.2.840.10008.1.2": DecoderRow("Implicit VR Little Endian", None, None),
+    "1.2.840.10008.1.2.1": DecoderRow("Explicit VR Little Endian", None, None),
+    "1.2.840.10008.1.2.1.99": DecoderRow("Deflated Explicit VR Little Endian", None, None),
+    "1.2.840.10008.1.2.2": DecoderRow("Explicit VR Big Endian", None, None),
+    "1.2.840.10008.1.2.4.50": DecoderRow("JPEG Baseline (Process 1)", _jpeg, "JPEG8"),
+    "1.2.840.10008.1.2.4.51": DecoderRow("JPEG Extended (Process 2 and 4)", _jpeg, "JPEG8"),
+    "1.2.840.10008.1.2.4.53": DecoderRow("JPEG Spectral Selection (Process 6 and 8)", _jpeg, "JPEG8"),
+    "1.2.840.10008.1.2.4.55": DecoderRow("JPEG Full Progression (Process 10 and 12)", _jpeg, "JPEG8"),
+    "1.2.840.10008.1.2.4.57": DecoderRow("JPEG Lossless (Process 14)", _jpeg, "JPEG8"),
+    "1.2.840.10008.1.2.4.70": DecoderRow("JPEG Lossless (Process 14, Selection Value 1)", _jpeg, "JPEG8"),
+    "1.2.840.10008.1.2.4.80": DecoderRow("JPEG-LS Lossless", _jpeg_ls, "JPEGLS"),
+    "1.2.840.10008.1.2.4.81": DecoderRow("JPEG-LS Near-lossless", _jpeg_ls, "JPEGLS"),
+    "1.2.840.10008.1.2.4.90": DecoderRow("JPEG 2000 Lossless", _jpeg_2000, "JPEG2K"),
+    "1.2.840.10008.1.2.4.91": DecoderRow("JPEG 2000", _jpeg_2000, "JPEG2K"),
+    "1.2.840.10008.1.2.4.92": DecoderRow("JPEG 2000 Part 2 Multi-component Lossless", _jpeg_2000, "JPEG2K"),
+    "1.2.840.10008.1.2.4.93": DecoderRow("JPEG 2000 Part 2 Multi-component", _jpeg_2000, "JPEG2K"),
+    "1.2.840.10008.1.2.4.110": DecoderRow("JPEG XL Lossless", _jpeg_xl, "JPEGXL"),
+    "1.2.840.10008.1.2.4.111": DecoderRow("JPEG XL JPEG Recompression", _jpeg_xl, "JPEGXL"),
+    "1.2.840.10008.1.2.4.112": DecoderRow("JPEG XL", _jpeg_xl, "JPEGXL"),
+    "1.2.840.10008.1.2.4.201": DecoderRow("High-Throughput JPEG 2000 Lossless", _jpeg_2000, "JPEG2K"),
+    "1.2.840.10008.1.2.4.202": DecoderRow("High-Throughput JPEG 2000 with RPCL, Lossless", _jpeg_2000, "JPEG2K"),
+    "1.2.840.10008.1.2.4.203": DecoderRow("High-Throughput JPEG 2000", _jpeg_2000, "JPEG2K"),
+    "1.2.840.10008.1.2.5": DecoderRow("RLE Lossless", _rle, "PACKBITS"),
+    "1.2.840.10008.1.2.8.1": DecoderRow("Deflated Image Frame Compression", _deflated_frame, None),
 }
-"""Transfer syntax -> decoder of one compressed frame (PS3.6, table A-1)."""
+"""Transfer syntax -> its row (PS3.6, table A-1)."""

@@ -7,7 +7,8 @@ import logging
 import struct
 import warnings
 import zlib
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pydicom
 from pydicom.config import IGNORE, settings
@@ -28,6 +29,10 @@ PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _PREAMBLE = 132
 _ITEM = b"\xfe\xff\x00\xe0"
 """The item tag (FFFE,E000), little endian, with which encapsulated pixel data start (PS3.5, A.4)."""
+_PIXEL_GROUP = 0x7FE0
+_LONGEST_FILE_META = 4096
+"""Bytes in which a transfer syntax is looked for; File Meta Information has a few hundred."""
+_DESCRIBING = ("Modality", "PhotometricInterpretation", "Rows", "Columns", "NumberOfFrames", "SOPClassUID")
 _IDENTIFYING = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality", "Rows", "PatientID")
 """One of these stands in whatever is a DICOM object; garbage that parses by chance has none."""
 
@@ -61,6 +66,38 @@ def read_dataset(data: bytes) -> Dataset:
         raise NotDicom("neither DICOM nor PNG, JPEG or NIfTI")
     _complete_file_meta(dataset)
     return dataset
+
+
+class Header(NamedTuple):
+    """The elements of a file that describe its image, and whether pixel data follow."""
+
+    dataset: Dataset
+    has_pixels: bool
+
+
+def read_header(path: Path) -> Header | None:
+    """Returns what describes the image of a DICOM file, without reading its pixels; None where only `read_dataset` can.
+
+    That is a file without a preamble, and one that is deflated as a whole.
+
+    Raises:
+        Corrupt: it starts as DICOM and cannot be read.
+        OSError: the file cannot be opened.
+    """
+    _hush_pydicom()
+    with path.open("rb") as file:
+        start = file.read(_PREAMBLE + _LONGEST_FILE_META)
+        if start[128:_PREAMBLE] != b"DICM" or DeflatedExplicitVRLittleEndian.encode() in start:
+            return None
+        file.seek(0)
+        try:
+            dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_DESCRIBING))
+            little = dataset.original_encoding[1] is not False
+            following = file.read(2)
+        except Exception as error:  # noqa: BLE001  # as in `read_dataset`
+            raise Corrupt(f"it cannot be read as DICOM ({type(error).__name__})") from None
+    _complete_file_meta(dataset)
+    return Header(dataset, int.from_bytes(following, "little" if little else "big") == _PIXEL_GROUP)
 
 
 def value(dataset: Dataset, keyword: str) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from data_schemas.errors import Corrupt, ImageRejected, NotDicom, Unsupported
-from imaging.decoders import decode_frames
-from imaging.dicom_file import integer, read_dataset, text, transfer_syntax
+from data_schemas.errors import Corrupt, ImageRejected, NoPixels, NotDicom, Unsupported
+from imaging.decoders import check_transfer_syntax, decode_frames
+from imaging.dicom_file import integer, read_dataset, read_header, text, transfer_syntax
 from imaging.limits import MAX_FILE_BYTES, MAX_INSPECTED_SAMPLES
 from imaging.nifti import is_nifti, read_nifti
 from imaging.pixel_format import pixel_format
@@ -63,6 +63,29 @@ def inspect_file(path: Path) -> dict[str, Any]:
     return answer
 
 
+def inspect_header(path: Path) -> dict[str, Any]:
+    """Returns the same as `inspect_file`, as far as the header of a DICOM file tells: no pixel is read or decoded.
+
+    `raw_dtype`, `raw_min` and `raw_max` are None, and `ok` means that the header describes an image. Other files than
+    DICOM, and what says so little that only its pixels would tell, are inspected as `inspect_file` does.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    answer: dict[str, Any] = dict.fromkeys(FIELDS) | {"file": str(path), "status": "ok"}
+    try:
+        header = read_header(path) if path.is_file() else None
+        if header is None:
+            return inspect_file(path)
+        _inspect_description(header.dataset, answer)
+        if not header.has_pixels:
+            raise NoPixels("a DICOM object without pixel data")
+        check_transfer_syntax(header.dataset)
+    except ImageRejected as rejected:
+        answer |= {"status": rejected.status, "reason": str(rejected)}
+    return answer
+
+
 def _inspect_raster(data: bytes, answer: dict[str, Any]) -> None:
     pixels = read_raster(data).pixels
     answer |= {"rows": pixels.shape[0], "columns": pixels.shape[1], "frames": 1}
@@ -79,17 +102,7 @@ def _inspect_nifti(data: bytes, answer: dict[str, Any]) -> None:
 
 
 def _inspect_dicom(dataset: Dataset, answer: dict[str, Any]) -> None:
-    syntax = transfer_syntax(dataset)
-    answer |= {
-        "modality": text(dataset, "Modality") or None,
-        "transfer_syntax": None if syntax is None else str(syntax),
-        "photometric": text(dataset, "PhotometricInterpretation") or None,
-    }
-    for name, keyword in (("rows", "Rows"), ("columns", "Columns"), ("frames", "NumberOfFrames")):
-        try:
-            answer[name] = integer(dataset, keyword)
-        except Corrupt:
-            answer[name] = None  # the decoding below says what is wrong with it
+    _inspect_description(dataset, answer)
     layout = pixel_format(dataset)
     answer["frames"] = layout.frames
     if layout.frames * int(np.prod(layout.shape)) > MAX_INSPECTED_SAMPLES:
@@ -100,3 +113,18 @@ def _inspect_dicom(dataset: Dataset, answer: dict[str, Any]) -> None:
     answer["raw_dtype"] = str(bounds[0][0])
     answer["raw_min"] = min(low for _, low, _ in bounds).item()
     answer["raw_max"] = max(high for _, _, high in bounds).item()
+
+
+def _inspect_description(dataset: Dataset, answer: dict[str, Any]) -> None:
+    """Adds what the header says of the image."""
+    syntax = transfer_syntax(dataset)
+    answer |= {
+        "modality": text(dataset, "Modality") or None,
+        "transfer_syntax": None if syntax is None else str(syntax),
+        "photometric": text(dataset, "PhotometricInterpretation") or None,
+    }
+    for name, keyword in (("rows", "Rows"), ("columns", "Columns"), ("frames", "NumberOfFrames")):
+        try:
+            answer[name] = integer(dataset, keyword)
+        except Corrupt:
+            answer[name] = None  # decoding says what is wrong with it

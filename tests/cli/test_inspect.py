@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cli import inspect as command
+from cli.main import main
 from data_schemas.errors import ConfigurationError
 
 FIELDS = "file,status,modality,transfer_syntax,photometric,rows,columns,frames,raw_dtype,raw_min,raw_max,reason"
@@ -65,3 +66,17 @@ def test_a_link_to_nowhere_is_reported_and_the_rest_inspected(folder: Path, caps
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 2
     assert "dangling: cannot be read: No such file or directory" in printed.err
+
+
+def test_the_matrix_of_decoders_has_a_line_for_each_transfer_syntax(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "--decoders"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "24 of 24 transfer syntaxes are read"
+    assert any(line.startswith("1.2.840.10008.1.2.4.203") and line.endswith("ok") for line in lines)
+    assert main(["inspect", "--decoders", "--json"]) == 0
+    assert {"transfer_syntax", "name", "decoder", "problem"} == set(json.loads(capsys.readouterr().out.splitlines()[0]))
+
+
+def test_neither_a_path_nor_decoders_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect"]) == 2
+    assert "name a file or a folder" in capsys.readouterr().err

@@ -270,3 +270,38 @@ def test_pydicoms_own_samples_decode_as_pydicom_decodes_them() -> None:
 
 def test_every_decoder_is_for_a_transfer_syntax_of_the_standard() -> None:
     assert all(uid.startswith("1.2.840.10008.1.2") for uid in DECODERS)
+
+
+BITS = (GENERATOR.random((13, 11)) < 0.4).astype(np.uint8)
+"""143 pixels, which end within a byte."""
+
+
+def _packed(image: NDArray[Any]) -> bytes:
+    return np.packbits(image.ravel(), bitorder="little").tobytes()
+
+
+def _rle_of_bits(image: NDArray[Any]) -> bytes:
+    return np.array([1, 64, *[0] * 14], "<u4").tobytes() + imagecodecs.packbits_encode(_packed(image))
+
+
+def _deflated_bits(image: NDArray[Any]) -> bytes:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflater.compress(_packed(image)) + deflater.flush()
+
+
+@pytest.mark.parametrize(("end", "encode"), [("5", _rle_of_bits), ("8.1", _deflated_bits)], ids=["rle", "deflated"])
+def test_compressed_pixels_of_one_bit_are_unpacked_frame_by_frame(
+    dicom: Maker, end: str, encode: Callable[[NDArray[Any]], bytes]
+) -> None:
+    frames = [encode(BITS), encode(1 - BITS)]
+    one_bit = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "NumberOfFrames": 2}
+    found = list(decode_frames(read_dataset(dicom(BITS, syntax=syntax(end), frames=frames, **one_bit))))
+    np.testing.assert_array_equal(found, [BITS, 1 - BITS])
+
+
+def test_native_pixels_of_one_bit_run_over_the_borders_of_frames(dicom: Maker) -> None:
+    """PS3.5, 8.1.1: pixels of one bit are packed over all frames, so that a frame may begin within a byte."""
+    data = _packed(np.stack([BITS, 1 - BITS]))
+    one_bit = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "NumberOfFrames": 2}
+    found = list(decode_frames(read_dataset(dicom(BITS, PixelData=data + b"\0" * (len(data) % 2), **one_bit))))
+    np.testing.assert_array_equal(found, [BITS, 1 - BITS])

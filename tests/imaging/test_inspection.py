@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imaging import inspection
-from imaging.inspection import FIELDS, inspect_file
+from imaging.inspection import FIELDS, inspect_file, inspect_header
 
 ZOO = Path(__file__).parents[2] / ".." / "shared" / "data" / "dicom-zoo"
 STATUSES = {
@@ -115,3 +115,36 @@ def test_a_pipe_is_named_and_not_waited_for(tmp_path: Path) -> None:
     answer = inspect_file(tmp_path / "pipe.dcm")
     assert answer["status"] == "not_dicom"
     assert "no regular file" in answer["reason"]
+
+
+@pytest.mark.skipif(not ZOO.is_dir(), reason="the DICOM zoo is not beside the project, in ../shared/data")
+def test_headers_alone_say_the_same_of_every_image_but_its_pixels() -> None:
+    told = ("modality", "transfer_syntax", "photometric", "rows", "columns")
+    for row in zoo():
+        whole, header = inspect_file(ZOO / row["file"]), inspect_header(ZOO / row["file"])
+        assert list(header) == list(FIELDS)
+        if whole["status"] == "ok":
+            assert header["status"] == "ok", row["file"]
+            assert [header[name] for name in told] == [whole[name] for name in told], row["file"]
+
+
+def test_headers_are_read_without_the_pixels(tmp_path: Path, dicom: Callable[..., bytes]) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(dicom(np.zeros((40, 30), np.uint16))[:-2000])  # the pixels are cut off
+    assert inspect_file(path)["status"] == "corrupt"
+    header = inspect_header(path)
+    assert (header["status"], header["rows"], header["columns"], header["raw_min"]) == ("ok", 40, 30, None)
+
+
+def test_headers_alone_tell_what_has_no_pixels_and_what_is_not_read(
+    tmp_path: Path, dicom: Callable[..., bytes]
+) -> None:
+    path = tmp_path / "a.dcm"
+    path.write_bytes(dicom(None))
+    assert inspect_header(path)["status"] == "no_pixels"
+    path.write_bytes(dicom(np.zeros((4, 4), np.uint8), syntax="1.2.840.10008.1.2.4.100", frames=[b"mpeg"]))
+    assert inspect_header(path)["status"] == "unsupported"
+    path.write_bytes(b"text")
+    assert inspect_header(path)["status"] == "not_dicom"
+    path.write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 300)
+    assert inspect_header(path)["status"] in ("corrupt", "no_pixels")
