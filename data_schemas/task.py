@@ -167,6 +167,7 @@ class DataPolicy(Strict):
         small_groups: groups with too few patients in `test`.
         shortcuts: something that is no disease tells the label.
         quality: images of one value, or far from the others.
+        burned_in_text: text on the pixels of images whose modality writes on its pictures.
         drift: splits, or a former run's data, are distributed otherwise.
     """
 
@@ -179,6 +180,7 @@ class DataPolicy(Strict):
     small_groups: Policy = "warn"
     shortcuts: Policy = "warn"
     quality: Policy = "warn"
+    burned_in_text: Policy = "warn"
     drift: Policy = "warn"
 
 

@@ -13,6 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+AT_RISK = frozenset(
+    ["US", "SC", "XC", "ES", "GM", "OP", "OT", "IVUS", "EPS", "HD", "IO", "DMS", "SM", "OPT", "RF", "XA"]
+)
+"""Modalities whose makers write on the picture, or whose pictures are of paper or screens."""
+
 FEWEST_CHARACTERS = 5
 """Of a line that counts as text: a date, a name or an id has more."""
 

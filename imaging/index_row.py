@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from data_schemas import features, image_index
 from data_schemas.wire import example_pb2
+from imaging.burned_in_text import AT_RISK, text_score
 from imaging.content_hash import content_hash
 from imaging.defined_terms import PHOTOMETRIC_INTERPRETATIONS
 from imaging.fingerprints import border_features, perceptual_hash, thumbnail
@@ -49,6 +50,7 @@ def index_row(
         image_index.PERCEPTUAL_HASH: perceptual_hash(image),
         image_index.THUMBNAIL: thumbnail(image),
         image_index.BORDER: border_features(image),
+        image_index.TEXT_SCORE: text_score(image) if copied[features.MODALITY] in AT_RISK else None,
         image_index.PHOTOMETRIC: header.photometric if header.photometric in PHOTOMETRIC_INTERPRETATIONS else "",
         image_index.TRANSFER_SYNTAX: header.transfer_syntax,
     }

@@ -6,6 +6,7 @@ looked up for the pixels: exact in float64, and as fast for a sigmoid as for a s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from data_schemas.errors import Unsupported
 from data_schemas.image_settings import Intensity
 from imaging.defined_terms import RESCALE_TYPES, told
 from imaging.presentation import LookupTable, Presentation, VoiWindow
+from imaging.value_table import ValueTable
 
 FULL_SCALE = 65_535
 """Canonical white."""
@@ -56,22 +58,21 @@ def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity
     Raises:
         Unsupported: `hounsfield` and the image does not say how its values become HU.
     """
-    stored, counts, positions = _distribution(pixels)
+    found = ValueTable(pixels)
+    stored = found.values
     padded = _padded(stored, presentation)
     if padded.all():
         padded[:] = False
-    shown = np.where(padded, 0, counts)
     values = modality_values(np.where(np.isfinite(stored), stored, 0).clip(-_LARGEST, _LARGEST), presentation)
     if intensity.policy == "hounsfield":
         _require_hounsfield(presentation)
         values = np.where(padded, AIR, values)
         table = np.rint(values + HOUNSFIELD_OFFSET).clip(0, FULL_SCALE)
     else:
-        unit = _unit(values, shown, presentation, intensity).clip(0, 1)
+        unit = _unit(values, lambda: np.where(padded, 0, found.counts), presentation, intensity).clip(0, 1)
         unit = 1 - unit if presentation.inverted else unit
         table = np.rint(np.where(padded, 0, unit) * FULL_SCALE)
-    canonical: NDArray[np.uint16] = table.astype(np.uint16)[positions].reshape(pixels.shape)
-    return canonical
+    return found.mapped(table.astype(np.uint16))
 
 
 def modality_values(stored: Values, presentation: Presentation) -> Values:
@@ -101,17 +102,6 @@ def windowed(values: Values, window: VoiWindow) -> Values:
     return ((values - (window.center - 0.5)) / (window.width - 1) + 0.5).clip(0, 1)
 
 
-def _distribution(pixels: NDArray[Any]) -> tuple[Values, NDArray[np.int64], NDArray[Any]]:
-    """Returns the values that may occur, how often each does, and for each pixel its value's position."""
-    if pixels.dtype.kind in "iub":
-        low, high = int(pixels.min()), int(pixels.max())
-        if high - low < 2**16:
-            positions = np.subtract(pixels, low, dtype=np.int64).ravel()
-            return np.arange(low, high + 1, dtype=np.float64), np.bincount(positions), positions
-    values, positions, counts = np.unique(pixels, return_inverse=True, return_counts=True)
-    return values.astype(np.float64), counts, positions.ravel()
-
-
 def _padded(stored: Values, presentation: Presentation) -> NDArray[np.bool_]:
     outside = ~np.isfinite(stored)
     if presentation.padding is not None:
@@ -129,18 +119,20 @@ def _require_hounsfield(presentation: Presentation) -> None:
         raise Unsupported(f"Rescale Type is {told(presentation.rescale_type, RESCALE_TYPES)}, where HU is needed")
 
 
-def _unit(values: Values, counts: NDArray[Any], presentation: Presentation, intensity: Intensity) -> Values:
-    """Returns values in 0..1 by a policy that shows them."""
+def _unit(
+    values: Values, counts: Callable[[], NDArray[Any]], presentation: Presentation, intensity: Intensity
+) -> Values:
+    """Returns values in 0..1 by a policy that shows them; `counts` is called by policies that count pixels alone."""
     if intensity.policy == "voi" and (presentation.voi_luts or presentation.windows):
         chosen = chosen_voi(presentation, intensity.voi_window)
         if isinstance(chosen, VoiWindow):
             return windowed(values, chosen)
         return np.divide(looked_up(values, chosen), 2**chosen.bits - 1)
     if intensity.policy == "percentile":
-        return _stretched(values, *_percentiles(values, counts, intensity.percentiles))
+        return _stretched(values, *_percentiles(values, counts(), intensity.percentiles))
     if intensity.policy == "full_range" or presentation.display_ready:
         return _stretched(values, *_stored_range(presentation))
-    return _stretched(values, *_percentiles(values, counts, (0, 100)))
+    return _stretched(values, *_percentiles(values, counts(), (0, 100)))
 
 
 def chosen_voi(presentation: Presentation, wanted: int | str) -> LookupTable | VoiWindow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from components.data_check.duplicate_checks import check_duplicates, duplicate_table
-from components.data_check.group_checks import check_groups, check_quality, group_table
+from components.data_check.group_checks import check_groups, check_quality, check_text, group_table
 from components.data_check.image_table import ImageTable
 from components.data_check.shortcut_checks import check_shortcuts, shortcut_probes, shortcut_table
 from data_schemas.ingest_report import IngestReport
@@ -40,6 +40,7 @@ def check_images(table: ImageTable) -> tuple[list[Check], list[CheckTable]]:
         *check_duplicates(table),
         *check_groups(table),
         *check_quality(table),
+        *check_text(table),
         *check_shortcuts(table, probes),
     ]
     tables = (duplicate_table(table), group_table(table), shortcut_table(probes))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.data_check.image_table import ImageTable, patient_count
-from data_schemas import features
+from data_schemas import features, image_index
 from data_schemas.features import SPLITS
 from evaluation.outliers import far_out
+from imaging.burned_in_text import FEWEST_CHARACTERS
 from reports.data_check import Check, CheckTable, rows_text
 
 FEWEST_PATIENTS = 10
@@ -69,6 +70,25 @@ def check_quality(table: ImageTable) -> Iterator[Check]:
         blocking=blocking,
         summary="; ".join(found) or "no measure of an image lies far from the others'",
         mend="look at them: another modality, a test picture, an inverted or empty film? Remove what is not meant",
+    )
+
+
+def check_text(table: ImageTable) -> Iterator[Check]:
+    """Yields images with text on them, where it was looked for."""
+    scores = table.numbers(image_index.TEXT_SCORE)
+    looked_for = ~np.isnan(scores)
+    if not looked_for.any():
+        return
+    written = looked_for & (scores >= FEWEST_CHARACTERS)
+    yield Check(
+        name="no text on the pixels",
+        passed=not written.any(),
+        blocking=table.task.data_policy.burned_in_text == "block",
+        summary=f"{int(written.sum())} of {int(looked_for.sum())} images: rows {rows_text(table.rows[written])}"
+        if written.any()
+        else f"none on {int(looked_for.sum())} images of modalities that write on their pictures",
+        mend="text may name the patient, and a network may read it: use `radflow deidentify --option clean-pixels`, or "
+        "leave the images out",
     )
 
 

@@ -39,7 +39,7 @@ class ImageTable:
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """Returns a numeric column, float64 (images,); nan where it says nothing."""
-        return self.index[column].to_numpy().astype(np.float64)
+        return np.array([np.nan if value is None else value for value in self.index[column].to_pylist()], np.float64)
 
     def vectors(self, column: str) -> NDArray[np.float64]:
         """Returns a column of lists of one length, float64 (images, length)."""

@@ -16,15 +16,10 @@ from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian
 
 from data_schemas.errors import Unsupported
-from imaging.burned_in_text import text_lines
+from imaging.burned_in_text import AT_RISK, text_lines
 from imaging.decoders import decode_frames
 from imaging.dicom_file import text, value
 from imaging.pixel_format import pixel_format
-
-AT_RISK = frozenset(
-    ["US", "SC", "XC", "ES", "GM", "OP", "OT", "IVUS", "EPS", "HD", "IO", "DMS", "SM", "OPT", "RF", "XA"]
-)
-"""Modalities whose makers write on the picture, or whose pictures are of paper or screens."""
 
 _FEWEST = 2
 """Characters of a line that is blacked out: where one is asked to clean, a doubt is enough."""

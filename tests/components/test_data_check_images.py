@@ -39,6 +39,7 @@ def _columns() -> dict[str, list[Any]]:
         "findings": [[]] * IMAGES,
         "sex": [("F", "M")[n] for n in rng.integers(0, 2, IMAGES)],
         "manufacturer": [("A", "B")[n] for n in rng.integers(0, 2, IMAGES)],
+        "text_score": [None] * IMAGES,
         **dict.fromkeys(("age_group", "modality", "view", "site"), ["unknown"] * IMAGES),
         **dict.fromkeys(("photometric", "transfer_syntax"), [""] * IMAGES),
         **{name: list(noise) for name in ("mean", "standard_deviation", "sharpness")},
@@ -132,6 +133,16 @@ def test_an_image_of_one_value_and_one_unlike_all_others_are_named() -> None:
     checks, _ = _checks({"standard_deviation": {7: 0.0}, "sharpness": {9: 5.0}})
     assert checks["images with something on them"].summary.endswith("rows 7")
     assert checks["images like the others"].summary == "sharpness: rows 9"
+
+
+def test_text_on_the_pixels_is_said_where_it_was_looked_for() -> None:
+    assert "no text on the pixels" not in _checks({})[0]
+    quiet, _ = _checks({"text_score": {3: 0.0}})
+    assert quiet["no text on the pixels"].passed
+    task = demo_task(data_policy={"burned_in_text": "block"})
+    checks, _ = _checks({"text_score": {3: 0.0, 9: 11.0}}, task=task)
+    check = checks["no text on the pixels"]
+    assert (check.passed, check.blocking, check.summary) == (False, True, "1 of 2 images: rows 9")
 
 
 def test_a_planted_scanner_is_a_shortcut() -> None:
