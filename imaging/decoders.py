@@ -92,10 +92,12 @@ def decode_frame(dataset: Dataset, index: int = 0) -> Pixels:
         raise Corrupt(f"the pixel data cannot be decoded ({type(error).__name__})") from error
 
 
-def decode_frames(dataset: Dataset) -> Iterator[Pixels]:
+def decode_frames(dataset: Dataset, *, beyond: bool = False) -> Iterator[Pixels]:
     """Yields every frame in order, each as `decode_frame` returns it, and raises as it does.
 
-    JPEG data may hold more frames than Number of Frames says; those beyond are left out.
+    Args:
+        dataset: as for `decode_frame`.
+        beyond: also yields frames that are there beyond Number of Frames, as pydicom's `pixel_array` has them.
     """
     layout, syntax = pixel_format(dataset), check_transfer_syntax(dataset)
     decoder = DECODERS[syntax].decode
@@ -107,7 +109,7 @@ def decode_frames(dataset: Dataset) -> Iterator[Pixels]:
         for frame in generate_frames(
             dataset.PixelData, number_of_frames=layout.frames, extended_offsets=_extended_offsets(dataset)
         ):
-            if count == layout.frames:
+            if count >= layout.frames and not beyond:
                 return
             yield _finished(decoder(frame, layout), layout)
             count += 1
@@ -199,8 +201,7 @@ def _jpeg(data: bytes, layout: PixelFormat) -> Pixels:
     """
     stream = _checked_codestream(data, layout)
     if stream.lossless_jpeg:
-        frame = _rgb(_lossless_jpeg(data, stream), layout.photometric)
-        return _signed(frame, layout, layout.bits_stored if layout.signed else stream.precision)
+        return _signed(_rgb(_lossless_jpeg(data, stream), _colours(stream, layout)), layout, layout.bits_stored)
     if layout.samples == 1:
         frame = imagecodecs.jpeg8_decode(data)
     else:
@@ -220,7 +221,15 @@ def _lossless_jpeg(data: bytes, stream: Codestream) -> Pixels:
 def _jpeg_ls(data: bytes, layout: PixelFormat) -> Pixels:
     stream = _checked_codestream(data, layout)
     frame = imagecodecs.jpegls_decode(data)
-    return _signed(_rgb(frame, layout.photometric), layout, stream.precision)
+    bits = stream.precision if layout.signed else layout.bits_stored
+    return _signed(_rgb(frame, _colours(stream, layout)), layout, bits)
+
+
+def _colours(stream: Codestream, layout: PixelFormat) -> str:
+    """Returns the photometric interpretation of a lossless JPEG or JPEG-LS stream, whose own word goes before."""
+    if stream.is_rgb:
+        return "RGB"
+    return "YBR_FULL" if stream.jfif and "YBR" not in layout.photometric else layout.photometric
 
 
 def _jpeg_2000(data: bytes, layout: PixelFormat) -> Pixels:

@@ -109,7 +109,7 @@ def _inspect_dicom(dataset: Dataset, answer: dict[str, Any]) -> None:
         raise Unsupported(
             f"{layout.frames} frames of {layout.shape}; at most {MAX_INSPECTED_SAMPLES} samples are inspected"
         )
-    bounds = [(frame.dtype, frame.min(), frame.max()) for frame in decode_frames(dataset)]
+    bounds = [(frame.dtype, frame.min(), frame.max()) for frame in decode_frames(dataset, beyond=True)]
     answer["raw_dtype"] = str(bounds[0][0])
     answer["raw_min"] = min(low for _, low, _ in bounds).item()
     answer["raw_max"] = max(high for _, _, high in bounds).item()

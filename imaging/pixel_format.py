@@ -55,14 +55,14 @@ def pixel_format(dataset: Dataset) -> PixelFormat:
         rows=_needed(dataset, "Rows"),
         columns=_needed(dataset, "Columns"),
         samples=_needed(dataset, "SamplesPerPixel"),
-        frames=1 if frames is None else frames,
+        frames=frames or 1,  # none, empty and 0 all mean one, as pydicom reads them
         bits_allocated=_needed(dataset, "BitsAllocated"),
         bits_stored=_needed(dataset, "BitsAllocated" if is_float else "BitsStored"),
         signed=not is_float and _needed(dataset, "PixelRepresentation") == 1,
         photometric=text(dataset, "PhotometricInterpretation").upper(),
     )
-    if found.bits_allocated not in ((32, 64) if is_float else (1, 8, 16, 32)):
-        raise Unsupported(f"{found.bits_allocated} bits allocated; 1, 8, 16 and 32 are read")
+    if found.bits_allocated not in ((32, 64) if is_float else (1, 8, 16, 32, 64)):
+        raise Unsupported(f"{found.bits_allocated} bits allocated; 1, 8, 16, 32 and 64 are read")
     if not 0 < found.bits_stored <= found.bits_allocated:
         raise Corrupt(f"{found.bits_stored} bits stored of {found.bits_allocated} allocated")
     check_frame(rows=found.rows, columns=found.columns, samples=found.samples, frames=found.frames)

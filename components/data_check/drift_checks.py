@@ -18,6 +18,9 @@ from reports.data_check import Check
 THRESHOLD = 0.1
 """Jensen-Shannon divergence, 0..1 (base 2), that matters: two normal distributions 0.75 standard deviations apart."""
 
+FEWEST_PATIENTS = 20
+"""With fewer on a side, histograms of two draws of one distribution differ by more than matters."""
+
 _BINS = 10
 """Of the histograms that TFDV compares numbers by."""
 _IDENTIFIERS = (features.EXAMPLE_ID, features.MANIFEST_ROW, features.PATIENT, features.STUDY)
@@ -28,7 +31,7 @@ Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 def check_drift(
     task: Task, ingest: IngestReport, *, statistics: Mapping[str, Statistics], former: Statistics | None
 ) -> Iterator[Check]:
-    """Yields a check for every split but `train`, and one against a former run.
+    """Yields a check for every split but `train`, and one against a former run; none where patients are too few.
 
     Args:
         task: its features are compared, and its policy says what blocks.
@@ -39,7 +42,7 @@ def check_drift(
     blocking = task.data_policy.drift == "block"
     patients = {split: len(names) for split, names in ingest.patients.items()}
     for split in features.SPLITS[1:]:
-        if split in statistics and patients[split]:
+        if split in statistics and min(patients["train"], patients[split]) >= FEWEST_PATIENTS:
             limit = _limit(patients["train"], patients[split])
             found = divergences(task, statistics[split], statistics["train"], limit=limit)
             yield _check(f"drift: {split} from train", found, limit, blocking=blocking)

@@ -98,13 +98,17 @@ def _patient_conflicts(table: ImageTable) -> Check:
         name="labels of a patient",
         passed=not groups,
         blocking=table.task.data_policy.label_conflicts == "block",
-        summary=f"{len(groups)} patients have images with different labels: rows "
+        summary=f"{_patients_have(len(groups))} images with different labels: rows "
         + "; ".join(rows_text(table.rows[list(group)]) for group in groups[:_FEW])
         + ("; ..." if len(groups) > _FEW else "")
         if groups
         else "all images of a patient have the same labels",
         mend="right where the images are of different days or sides; wrong where one of the labels is",
     )
+
+
+def _patients_have(count: int) -> str:
+    return "1 patient has" if count == 1 else f"{count} patients have"
 
 
 _FEW = 10

@@ -70,3 +70,10 @@ def test_data_are_compared_with_the_last_that_were_other(tmp_path: Path) -> None
     keep_statistics(third, folder, "c")
     assert former_statistics(folder, "c") == second
     assert len(list(folder.iterdir())) == 2
+
+
+def test_splits_of_a_few_patients_are_not_compared() -> None:
+    few = {split: names[:19] for split, names in INGEST.patients.items()}
+    statistics = {split: _statistics(seed, brighter=seed / 5) for seed, split in enumerate(SPLITS)}
+    ingest = INGEST.model_copy(update={"patients": few})
+    assert list(check_drift(demo_task(), ingest, statistics=statistics, former=None)) == []

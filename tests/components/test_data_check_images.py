@@ -110,7 +110,7 @@ def test_a_duplicate_with_another_label_is_a_conflict() -> None:
 
 def test_a_patient_with_two_labels_is_said() -> None:
     checks, _ = _checks({"patient": {5: "p0"}, "label": {1: "nodule", 5: "cavity"}})
-    assert checks["labels of a patient"].summary == "1 patients have images with different labels: rows 1, 5"
+    assert checks["labels of a patient"].summary == "1 patient has images with different labels: rows 1, 5"
 
 
 def test_a_small_group_is_named() -> None:

@@ -305,3 +305,24 @@ def test_native_pixels_of_one_bit_run_over_the_borders_of_frames(dicom: Maker) -
     one_bit = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "NumberOfFrames": 2}
     found = list(decode_frames(read_dataset(dicom(BITS, PixelData=data + b"\0" * (len(data) % 2), **one_bit))))
     np.testing.assert_array_equal(found, [BITS, 1 - BITS])
+
+
+def test_frames_beyond_number_of_frames_are_yielded_when_asked_for(dicom: Maker) -> None:
+    frames = [imagecodecs.jpegls_encode(U8), imagecodecs.jpegls_encode(255 - U8)]
+    dataset = read_dataset(dicom(U8, syntax=syntax("4.80"), frames=frames, NumberOfFrames=1))
+    assert len(list(decode_frames(dataset))) == 1
+    np.testing.assert_array_equal(list(decode_frames(dataset, beyond=True)), [U8, 255 - U8])
+
+
+@pytest.mark.parametrize("frames", [0, None])
+def test_no_number_of_frames_is_one_frame(dicom: Maker, frames: int | None) -> None:
+    dataset = read_dataset(dicom(U8, NumberOfFrames=frames))
+    np.testing.assert_array_equal(list(decode_frames(dataset)), [U8])
+
+
+def test_bits_above_bits_stored_of_a_lossless_stream_are_dropped(dicom: Maker) -> None:
+    dirty = U12 | 0xF000
+    streams = {"4.80": imagecodecs.jpegls_encode(dirty), "4.70": imagecodecs.ljpeg_encode(dirty, bitspersample=16)}
+    for end, encoded in streams.items():
+        data = dicom(dirty, syntax=syntax(end), frames=[encoded], BitsStored=12, HighBit=11)
+        np.testing.assert_array_equal(decode_frame(read_dataset(data)), U12)
