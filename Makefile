@@ -64,6 +64,12 @@ BENCHMARK := $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarn
 bench: .venv ## print the speed ratios, each measured in one run
 	@for benchmark in $(wildcard benchmarks/bench_*.py); do $(BENCHMARK) "$$benchmark" || exit 1; done
 
+.PHONY: bench-monai
+bench-monai: .venv ## compare the ingest with MONAI's, in an environment of its own (3 GB)
+	$(call step,making the environment of MONAI,test -x .bench-monai/bin/python || $(UV) venv --no-project --python 3.10 .bench-monai)
+	$(call step,installing MONAI,$(UV) pip install --python .bench-monai/bin/python -r benchmarks/requirements-monai.txt)
+	@$(BENCHMARK) benchmarks/monai_bench.py
+
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies again and write requirements.txt
 	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --all-extras pyproject.toml -o requirements.txt

@@ -28,10 +28,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pydicom
-from ingest_run import ingest, quieten, write_manifest
-from pydicom.dataset import FileDataset, FileMetaDataset
+from ingest_run import film, ingest, quieten, write_manifest
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian
 from ratios import Ratio, load_average, print_result
 
 from data_schemas.task import Task
@@ -92,25 +91,8 @@ def _write_films(folder: Path) -> list[Path]:
     files = [folder / f"{number:02d}.dcm" for number in range(_DISTINCT)]
     for file in files:
         pixels = (smooth + rng.normal(0, 30, smooth.shape)).clip(0, 4095).astype(np.uint16)
-        _film(pixels, number=int(file.stem)).save_as(file, enforce_file_format=True)
+        film(pixels, number=int(file.stem)).save_as(file, enforce_file_format=True)
     return files
-
-
-def _film(pixels: np.ndarray, *, number: int) -> FileDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["film", str(number)])
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    film = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    film.SOPClassUID, film.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    film.StudyInstanceUID = generate_uid(entropy_srcs=["study", str(number)])
-    film.PatientID, film.Modality = f"FILM{number:02d}", "CR"
-    film.SamplesPerPixel, film.PhotometricInterpretation, film.PixelRepresentation = 1, "MONOCHROME2", 0
-    film.BitsAllocated, film.BitsStored, film.HighBit = 16, 12, 11
-    film.Rows, film.Columns = pixels.shape
-    film.PixelData = pixels.tobytes()
-    film["PixelData"].VR = "OW"
-    return film
 
 
 @dataclass(frozen=True)

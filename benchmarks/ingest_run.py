@@ -10,6 +10,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
 from data_schemas.ingest_report import FILE_NAME, IngestReport
 from data_schemas.task import Task
 from data_schemas.task_file import task_to_json
@@ -19,6 +23,24 @@ def quieten() -> None:
     """Keeps the start-up lines of TensorFlow, Beam and TFX off the terminal; to be called before they are imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger().setLevel(logging.ERROR)
+
+
+def film(pixels: np.ndarray, *, number: int) -> FileDataset:
+    """Returns an uncompressed radiograph of 12 bits, (rows, columns) uint16."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["film", str(number)])
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    film.SOPClassUID, film.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    film.StudyInstanceUID = generate_uid(entropy_srcs=["study", str(number)])
+    film.PatientID, film.Modality = f"FILM{number:02d}", "CR"
+    film.SamplesPerPixel, film.PhotometricInterpretation, film.PixelRepresentation = 1, "MONOCHROME2", 0
+    film.BitsAllocated, film.BitsStored, film.HighBit = 16, 12, 11
+    film.Rows, film.Columns = pixels.shape
+    film.PixelData = pixels.tobytes()
+    film["PixelData"].VR = "OW"
+    return film
 
 
 def write_manifest(path: Path, files: Sequence[Path], *, label: str, images: int) -> Path:
