@@ -204,15 +204,16 @@ def _ingest(rows: Sequence[ManifestRow], task: Task) -> Iterator[_Read | ImageRe
 
 def _record(row: ManifestRow, task: Task, pseudonyms: Pseudonyms) -> _Read | ImageRejected:
     """Returns the records that the pipeline would have made of a row, or why there are none."""
+    from imaging.image_file import read_image_file
+
     try:
-        data = row.file.read_bytes()
-    except OSError as error:
-        return Unsupported(f"the file cannot be read: {error.strerror}")
-    try:
+        data = read_image_file(row.file)
         return _read(data, row=row, task=task, pseudonyms=pseudonyms)
     except Unsupported as error:
         if row.patient_id or row.study_id:
             return error
+    except OSError as error:
+        return Unsupported(f"the file cannot be read: {error.strerror}")
     except ImageRejected as error:
         return error
     # Nothing says whose it is: where nothing is split, it may be a patient's own.

@@ -131,12 +131,12 @@ def _check_label(label: str | None, description: ModelDescription) -> None:
 
 
 def _answers(client: ModelClient, file: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    from imaging.image_file import read_image_file
+
     try:
-        data = file.read_bytes()
+        scored = score_file(client, read_image_file(file))
     except OSError as error:
         return [{"status": "unreadable", "error": error.strerror or type(error).__name__}]
-    try:
-        scored = score_file(client, data)
     except ImageRejected as error:
         return [{"status": error.status, "error": str(error)}]
     answers = [{"frame": one.example.frame, **answer_of(one.prediction, one.description)} for one in scored]

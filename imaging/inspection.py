@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from data_schemas.errors import Corrupt, ImageRejected, NoPixels, NotDicom, Unsupported
+from data_schemas.errors import Corrupt, ImageRejected, NoPixels, Unsupported
 from imaging.decoders import check_transfer_syntax, decode_frames
 from imaging.dicom_file import integer, read_dataset, read_header, text, transfer_syntax
-from imaging.limits import MAX_FILE_BYTES, MAX_INSPECTED_SAMPLES
+from imaging.image_file import read_image_file
+from imaging.limits import MAX_INSPECTED_SAMPLES
 from imaging.nifti import is_nifti, read_nifti
 from imaging.pixel_format import pixel_format
 from imaging.raster import is_raster, read_raster
@@ -46,12 +46,15 @@ def inspect_file(path: Path) -> dict[str, Any]:
     """
     answer: dict[str, Any] = dict.fromkeys(FIELDS) | {"file": str(path), "status": "ok"}
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise NotDicom("no regular file, but a pipe, socket or device")  # reading one may never end
-        if found.st_size > MAX_FILE_BYTES:
-            raise Unsupported(f"the file is larger than {MAX_FILE_BYTES} bytes")
-        data = path.read_bytes()
+        return answer | inspect_bytes(read_image_file(path))
+    except ImageRejected as rejected:
+        return answer | {"status": rejected.status, "reason": str(rejected)}
+
+
+def inspect_bytes(data: bytes) -> dict[str, Any]:
+    """Returns of a file's bytes what `inspect_file` does of a file, without its name."""
+    answer: dict[str, Any] = dict.fromkeys(FIELDS[1:]) | {"status": "ok"}
+    try:
         if is_raster(data):
             _inspect_raster(data, answer)
         elif is_nifti(data):

@@ -15,6 +15,7 @@ from data_schemas.features import SPLITS
 from data_schemas.ingest_report import IngestReport, Reject
 from data_schemas.task import Task
 from imaging.example import TrainingExample, training_examples
+from imaging.image_file import read_image_file
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
 
@@ -145,7 +146,7 @@ def _writer(path: str) -> Iterator[RecordWriter]:
 
 def _read(row: ManifestRow) -> bytes:
     try:
-        return row.file.read_bytes()
+        return read_image_file(row.file)
     except OSError as error:
         raise Corrupt(f"the file cannot be read: {error.strerror}") from error
 

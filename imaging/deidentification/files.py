@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,13 +10,13 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from data_schemas.errors import ImageRejected, NotDicom, Unsupported
+from data_schemas.errors import ImageRejected, Unsupported
 from imaging.deidentification.dataset import ActionLog, deidentify_dataset
 from imaging.deidentification.pixels import clean_pixels, may_show_text
 from imaging.deidentification.profile import Profile
 from imaging.deidentification.replacements import Replacements
 from imaging.dicom_file import pixel_keyword, read_dataset, text
-from imaging.limits import MAX_FILE_BYTES
+from imaging.image_file import read_image_file
 from imaging.pseudonyms import Pseudonyms
 
 
@@ -79,12 +78,7 @@ def deidentify_file(source: Path, folder: Path, *, profile: Profile, secret: Pse
 
 
 def _read(source: Path) -> Dataset:
-    found = source.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise NotDicom("no regular file")
-    if found.st_size > MAX_FILE_BYTES:
-        raise Unsupported(f"the file is larger than {MAX_FILE_BYTES} bytes")
-    dataset = read_dataset(source.read_bytes())
+    dataset = read_dataset(read_image_file(source))
     if not text(dataset.file_meta, "TransferSyntaxUID"):
         raise Unsupported("its transfer syntax is not known, so that it cannot be written")
     if not (text(dataset, "SOPClassUID") and text(dataset, "SOPInstanceUID")):
