@@ -50,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--key-file", type=Path, required=True, metavar="FILE",
         help="the secret key, made on first use: the same key gives the same pseudonyms, UIDs and dates",
     )  # fmt: skip
+    parser.add_argument(
+        "--manifest", type=Path, metavar="CSV",
+        help="a manifest of IN: its labels are carried over to OUT/manifest.csv, without columns that name anybody",
+    )  # fmt: skip
     parser.add_argument("--mapping", type=Path, metavar="CSV", help="write which file became which; keep it private")
 
 
@@ -84,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
         _write_log(arguments.target / _LOG_FILE, chosen, actions, files=len(written), left_out=left_out)
     if arguments.mapping:
         _write_mapping(arguments.mapping, written)
+    if arguments.manifest and written:
+        _carry_labels(arguments.manifest, arguments.target, written)
     print(f"{len(written)} images written to {arguments.target}, {left_out} files left out")
     print(f"by {', '.join(meaning for _, meaning in chosen.codes)} (DICOM PS3.15)")
     return 1 if left_out else 0
@@ -98,6 +104,8 @@ def _check_paths(arguments: argparse.Namespace) -> None:
         raise ConfigurationError("OUT lies within IN: name a folder beside it")
     if arguments.mapping and arguments.mapping.exists():
         raise ConfigurationError(f"--mapping {arguments.mapping} is there already: name a new file")
+    if arguments.manifest and not arguments.manifest.is_file():
+        raise ConfigurationError(f"--manifest {arguments.manifest}: no such file")
     if arguments.key_file.resolve().is_relative_to(arguments.target.resolve()):
         raise ConfigurationError("--key-file lies within OUT, which is to be given away: keep the key elsewhere")
 
@@ -123,6 +131,18 @@ def _write_log(path: Path, profile: Profile, actions: Counter[tuple[str, str]], 
     done = [{"attribute": name, "action": action, "count": count} for (name, action), count in sorted(actions.items())]
     codes = [{"code": code, "meaning": meaning} for code, meaning in profile.codes]
     path.write_text(json.dumps({"method": codes, "images": files, "left_out": left_out, "actions": done}, indent=1))
+
+
+def _carry_labels(manifest: Path, target: Path, written: list[Outcome]) -> None:
+    from imaging.deidentification.labels import carried_manifest
+    from imaging.layouts.write import write_manifest
+
+    targets = {outcome.source.resolve(): outcome.target.resolve() for outcome in written if outcome.target}
+    rows, dropped = carried_manifest(manifest, targets)
+    if rows:
+        write_manifest(rows, target / "manifest.csv")
+    without = f", without the columns {', '.join(dropped)}" if dropped else ""
+    print(f"{target / 'manifest.csv'}: {len(rows)} of the manifest's rows{without}")
 
 
 def _write_mapping(path: Path, written: list[Outcome]) -> None:

@@ -61,3 +61,20 @@ def test_what_would_lose_or_give_away_something_is_refused(
     _run(studies, out, "--key-file", key)
     assert _run(studies, out, "--key-file", key) == 2
     assert "name another folder" in capsys.readouterr().err
+
+
+def test_labels_are_carried_over_without_what_names_anybody(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = sorted(path.name for path in studies.glob("*.dcm"))
+    manifest = tmp_path / "manifest.csv"
+    lines = [f"{studies / name},normal,Jane Doe,9{number},{number % 2},P{number}" for number, name in enumerate(names)]
+    manifest.write_text("\n".join(["file,label,nurse,age,effusion,patient_id", *lines, "gone.dcm,normal,x,1,0,P"]))
+    out = tmp_path / "out"
+    _run(studies, out, "--key-file", tmp_path / "key", "--manifest", manifest)
+    assert "3 of the manifest's rows, without the columns nurse, patient_id" in capsys.readouterr().out
+    with (out / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [list(row) for row in rows] == [["file", "label", "age", "effusion"]] * 3
+    assert all((out / row["file"]).is_file() and row["age"] == "90" for row in rows)
+    assert [row["effusion"] for row in rows] == ["0", "1", "0"]
