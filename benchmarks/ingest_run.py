@@ -74,6 +74,7 @@ def ingest(manifest: Path, *, task: Task, folder: Path) -> float:
         "input_base": str(manifest.parent),
         "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=[pattern])),
         "pseudonym_key": str(folder.parent / "key" / "pseudonym.key"),
+        "withdrawals": str(folder.parent / "key" / "withdrawn.txt"),
     }
     context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1")
     started = time.perf_counter()

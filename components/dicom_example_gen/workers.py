@@ -70,8 +70,9 @@ class ShardWorkers:
             yield self._salvaged(shard)
 
     def close(self) -> None:
-        """Ends the processes; shards that have not begun are left."""
+        """Ends the processes, and the server that they were forked from; shards that have not begun are left."""
         self._pool.shutdown(cancel_futures=True)
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001  # it would outlive this process a moment
 
     def _salvaged(self, shard: Shard) -> ShardResult:
         """Returns the result of a shard whose process was ended, perhaps by one of its rows."""

@@ -56,6 +56,7 @@ def _ingest(manifest: Path, output: Path) -> tuple[dict[str, list[bytes]], Inges
             "input_base": str(manifest.parent),
             "input_config": proto_utils.proto_to_json(pattern),
             "pseudonym_key": str(output / "private" / "key"),
+            "withdrawals": str(output / "private" / "withdrawn.txt"),
         },
     )
     records = {}
