@@ -66,14 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigurationError: the input is not there, the outputs are, or the key cannot be used.
     """
-    from imaging.deidentification.files import dicom_candidates
     from imaging.deidentification.profile import profile
+    from imaging.image_file import files_below
     from imaging.pseudonyms import Pseudonyms
 
     _check_paths(arguments)
     chosen = profile(arguments.profile, arguments.option)
     secret = Pseudonyms.load_or_create(arguments.key_file)
-    sources = list(dicom_candidates(arguments.source))
+    sources = list(files_below(arguments.source))
     actions: Counter[tuple[str, str]] = Counter()
     written, left_out = [], 0
     for done, outcome in enumerate(_outcomes(sources, arguments.target, chosen, secret), 1):

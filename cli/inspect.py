@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import collections
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -78,25 +78,15 @@ def _decoders(*, as_json: bool) -> int:
 
 
 def _answers(paths: list[Path], *, headers: bool) -> Iterator[dict[str, Any]]:
+    from imaging.image_file import files_below
     from imaging.inspection import inspect_file, inspect_header
 
     inspect = inspect_header if headers else inspect_file
-    for path in _files(paths):
+    for path in chain.from_iterable(map(files_below, paths)):
         try:
             yield inspect(path)
         except OSError as error:
             yield {"file": str(path), "error": f"cannot be read: {error.strerror}"}
-
-
-def _files(paths: list[Path]) -> Iterator[Path]:
-    """Yields the files named, and those in the folders named, in the order of their paths."""
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, subfolders, names in os.walk(path):
-            subfolders.sort()
-            yield from (Path(folder) / name for name in sorted(names))
 
 
 def _table_line(answer: dict[str, Any]) -> str:

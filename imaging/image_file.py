@@ -1,8 +1,10 @@
-"""Reads an image file's bytes, after a look at what it is."""
+"""Files that may be images: which there are, and their bytes, after a look at what they are."""
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from data_schemas.errors import NotDicom, Unsupported
@@ -23,3 +25,13 @@ def read_image_file(path: Path) -> bytes:
     if found.st_size > MAX_FILE_BYTES:
         raise Unsupported(f"the file has {found.st_size} bytes; at most {MAX_FILE_BYTES} are read")
     return path.read_bytes()
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    """Yields a file itself, or every file in a folder and its folders, in the order of their names."""
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(folder) / name for name in sorted(names))

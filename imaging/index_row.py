@@ -12,7 +12,7 @@ from data_schemas.wire import example_pb2
 from imaging.burned_in_text import AT_RISK, text_score
 from imaging.content_hash import content_hash
 from imaging.defined_terms import PHOTOMETRIC_INTERPRETATIONS
-from imaging.fingerprints import border_features, perceptual_hash, thumbnail
+from imaging.fingerprints import border_features, perceptual_hash, shrunk_to_compare, thumbnail
 from imaging.pseudonyms import Pseudonyms
 from imaging.source import SourceHeader
 
@@ -42,13 +42,14 @@ def index_row(
     """
     found = example.features.feature
     copied = {name: _value(name, found[name]) for name in found if name in image_index.COLUMNS or _is_extra(name)}
+    small = shrunk_to_compare(image)
     pixels = content_hash(found[features.IMAGE].bytes_list.value[0])
     return copied | {
         image_index.SPLIT: split,
         image_index.FILE_HASH: file_hash,
         image_index.PIXEL_HASH: pseudonyms.pseudonym("pixels", pixels),
-        image_index.PERCEPTUAL_HASH: perceptual_hash(image),
-        image_index.THUMBNAIL: thumbnail(image),
+        image_index.PERCEPTUAL_HASH: perceptual_hash(small),
+        image_index.THUMBNAIL: thumbnail(small),
         image_index.BORDER: border_features(image),
         image_index.TEXT_SCORE: text_score(image) if copied[features.MODALITY] in AT_RISK else None,
         image_index.PHOTOMETRIC: header.photometric if header.photometric in PHOTOMETRIC_INTERPRETATIONS else "",

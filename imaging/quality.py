@@ -20,14 +20,15 @@ def quality_features(image: NDArray[np.uint16], intensity: Intensity) -> dict[st
         image: canonical, (rows, columns) uint16.
         intensity: its windows are the network's channels.
     """
-    mean, deviation = _mean_and_deviation(image.astype(np.float32))
+    values = image.astype(np.float32)
+    mean, deviation = _mean_and_deviation(values)
     channels = _window_moments(image, intensity) or [(mean, deviation**2 + mean**2)]
     return {
         features.MEAN: [mean],
         features.STANDARD_DEVIATION: [deviation],
         features.SATURATION: [_saturation(image)],
         features.BORDER_SHARE: [border_share(image)],
-        features.SHARPNESS: [sharpness(image)],
+        features.SHARPNESS: [sharpness(values)],
         features.CHANNEL_MEAN: [first for first, _ in channels],
         features.CHANNEL_MEAN_SQUARE: [second for _, second in channels],
     }
@@ -45,9 +46,11 @@ def border_share(image: NDArray[np.uint16]) -> float:
     return (rows + columns) / sum(image.shape)
 
 
-def sharpness(image: NDArray[np.uint16]) -> float:
+def sharpness(image: NDArray[np.uint16] | NDArray[np.float32]) -> float:
     """Returns the standard deviation of the 3 x 3 Laplacian, over 65535; near 0 for a blurred or empty image."""
-    return _mean_and_deviation(np.asarray(cv2.Laplacian(image.astype(np.float32), cv2.CV_32F), np.float32))[1]
+    return _mean_and_deviation(np.asarray(cv2.Laplacian(image.astype(np.float32, copy=False), cv2.CV_32F), np.float32))[
+        1
+    ]
 
 
 def _mean_and_deviation(values: NDArray[np.float32]) -> tuple[float, float]:

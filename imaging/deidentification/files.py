@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,16 +34,6 @@ class Outcome:
     target: Path | None = None
     reason: str = ""
     log: ActionLog = field(default_factory=Counter)
-
-
-def dicom_candidates(folder: Path) -> Iterator[Path]:
-    """Yields every file at or below a path, in the order of their names."""
-    if not folder.is_dir():
-        yield folder
-        return
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (Path(parent) / name for name in sorted(names))
 
 
 def deidentify_file(source: Path, folder: Path, *, profile: Profile, secret: Pseudonyms) -> Outcome:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import tensorflow as tf
 
 from components.dicom_example_gen.tfrecord import RecordWriter, masked_crc
 
-RECORDS = [b"", b"one", bytes(range(256)) * 1000]
+RECORDS = [b"", b"one", bytes(range(256)) * 1000, bytes(65_535 - 16), bytes(65_536)]
 
 
 def test_tensorflow_reads_what_is_written(tmp_path: Path) -> None:
@@ -31,3 +32,13 @@ def test_masked_crc_is_tensorflows() -> None:
     # The CRC-32C of "123456789" is 0xE3069283 (RFC 3720, B.4 has others); rotated right by 15 and plus 0xA282EAD8.
     rotated = (0xE3069283 >> 15 | 0xE3069283 << 17) & 0xFFFFFFFF
     assert masked_crc(b"123456789") == ((rotated + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def test_the_stream_is_gzip_for_others_too(tmp_path: Path) -> None:
+    path = tmp_path / "records.gz"
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        writer.write(b"one")
+        writer.close()
+    plain = gzip.decompress(path.read_bytes())
+    assert plain[:8] == (3).to_bytes(8, "little") and plain[12:15] == b"one" and len(plain) == 8 + 4 + 3 + 4

@@ -7,7 +7,7 @@ import pytest
 
 from data_schemas.errors import NotDicom, Unsupported
 from imaging import image_file
-from imaging.image_file import read_image_file
+from imaging.image_file import files_below, read_image_file
 
 
 def test_a_file_is_read_whole(tmp_path: Path) -> None:
@@ -31,3 +31,11 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest
 def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_image_file(tmp_path / "gone")
+
+
+def test_files_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b/2", "b/1", "a", "c/d/e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [str(path.relative_to(tmp_path)) for path in files_below(tmp_path)] == ["a", "b/1", "b/2", "c/d/e"]
+    assert list(files_below(tmp_path / "a")) == [tmp_path / "a"]

@@ -9,9 +9,10 @@ import pydicom
 import pytest
 
 from data_schemas.task_file import load_task
-from imaging.deidentification.files import Outcome, deidentify_file, dicom_candidates
+from imaging.deidentification.files import Outcome, deidentify_file
 from imaging.deidentification.profile import profile
 from imaging.example import training_examples
+from imaging.image_file import files_below
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
 from imaging.synthetic import write_sample
@@ -125,7 +126,7 @@ def _example(path: Path, task: Any) -> dict[str, Any]:
 def test_every_file_of_the_zoo_is_written_or_left_out_with_a_reason(tmp_path: Path) -> None:
     outcomes = [
         deidentify_file(source, tmp_path, profile=profile("radflow", ["clean-descriptors"]), secret=SECRET)
-        for source in dicom_candidates(DATA)
+        for source in files_below(DATA)
     ]
     assert all(outcome.reason or outcome.target for outcome in outcomes)
     written = [outcome for outcome in outcomes if outcome.target]
