@@ -19,6 +19,7 @@ from data_schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from imaging.deidentification.files import Outcome
+    from imaging.deidentification.labels import OriginalManifest
     from imaging.deidentification.profile import Profile
     from imaging.pseudonyms import Pseudonyms
 
@@ -61,19 +62,25 @@ def run(arguments: argparse.Namespace) -> int:
     """De-identifies, and says what was left out.
 
     Returns:
-        0, or 1 where files were left out.
+        0, or 1 where no image was written.
 
     Raises:
         ConfigurationError: the input is not there, the outputs are, or the key cannot be used.
     """
+    from imaging.deidentification.labels import read_original
     from imaging.deidentification.profile import profile
     from imaging.image_file import files_below
     from imaging.pseudonyms import Pseudonyms
 
     _check_paths(arguments)
+    manifest = read_original(arguments.manifest) if arguments.manifest else None
     chosen = profile(arguments.profile, arguments.option)
     secret = Pseudonyms.load_or_create(arguments.key_file)
-    sources = list(files_below(arguments.source))
+    own = {path.resolve() for path in (arguments.manifest, arguments.key_file) if path}
+    sources = [file for file in files_below(arguments.source) if file.resolve() not in own]
+    if manifest and not any(file.resolve() in manifest.rows for file in sources):
+        raise ConfigurationError(f"--manifest {arguments.manifest} names none of the files in {arguments.source}")
+    _make(arguments.target)
     actions: Counter[tuple[str, str]] = Counter()
     written, left_out = [], 0
     for done, outcome in enumerate(_outcomes(sources, arguments.target, chosen, secret), 1):
@@ -88,26 +95,38 @@ def run(arguments: argparse.Namespace) -> int:
         _write_log(arguments.target / _LOG_FILE, chosen, actions, files=len(written), left_out=left_out)
     if arguments.mapping:
         _write_mapping(arguments.mapping, written)
-    if arguments.manifest and written:
-        _carry_labels(arguments.manifest, arguments.target, written)
+    if manifest and written:
+        _carry_labels(manifest, arguments.target, written, secret)
     print(f"{len(written)} images written to {arguments.target}, {left_out} files left out")
     print(f"by {', '.join(meaning for _, meaning in chosen.codes)} (DICOM PS3.15)")
-    return 1 if left_out else 0
+    return 0 if written else 1
 
 
 def _check_paths(arguments: argparse.Namespace) -> None:
-    if not arguments.source.exists():
-        raise ConfigurationError(f"no such file or folder: {arguments.source}")
-    if (arguments.target / _LOG_FILE).exists():
-        raise ConfigurationError(f"{arguments.target} has de-identified files already: name another folder")
-    if arguments.source.is_dir() and arguments.target.resolve().is_relative_to(arguments.source.resolve()):
+    """Raises for everything that would lose or give away something, before any work."""
+    source, target, key, mapping = arguments.source, arguments.target, arguments.key_file, arguments.mapping
+    if not source.exists():
+        raise ConfigurationError(f"no such file or folder: {source}")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConfigurationError(f"{target} is there and not an empty folder: name a new one, or remove it")
+    if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
         raise ConfigurationError("OUT lies within IN: name a folder beside it")
-    if arguments.mapping and arguments.mapping.exists():
-        raise ConfigurationError(f"--mapping {arguments.mapping} is there already: name a new file")
     if arguments.manifest and not arguments.manifest.is_file():
         raise ConfigurationError(f"--manifest {arguments.manifest}: no such file")
-    if arguments.key_file.resolve().is_relative_to(arguments.target.resolve()):
-        raise ConfigurationError("--key-file lies within OUT, which is to be given away: keep the key elsewhere")
+    for option, path in (("--key-file", key), ("--mapping", mapping)):
+        if path and path.resolve().is_relative_to(target.resolve()):
+            raise ConfigurationError(f"{option} lies within OUT, which is to be given away: keep it elsewhere")
+    if mapping and (mapping.exists() or mapping.resolve() == key.resolve()):
+        raise ConfigurationError(f"--mapping {mapping} is there already: name a new file")
+    if mapping and not mapping.resolve().parent.is_dir():
+        raise ConfigurationError(f"--mapping {mapping}: its folder does not exist")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"OUT {folder} cannot be made: {error.strerror}") from error
 
 
 def _outcomes(sources: list[Path], target: Path, profile: Profile, secret: Pseudonyms) -> Iterator[Outcome]:
@@ -133,16 +152,19 @@ def _write_log(path: Path, profile: Profile, actions: Counter[tuple[str, str]], 
     path.write_text(json.dumps({"method": codes, "images": files, "left_out": left_out, "actions": done}, indent=1))
 
 
-def _carry_labels(manifest: Path, target: Path, written: list[Outcome]) -> None:
-    from imaging.deidentification.labels import carried_manifest
+def _carry_labels(manifest: OriginalManifest, target: Path, written: list[Outcome], secret: Pseudonyms) -> None:
+    from imaging.deidentification.labels import carried_rows
+    from imaging.deidentification.replacements import Replacements
     from imaging.layouts.write import write_manifest
 
     targets = {outcome.source.resolve(): outcome.target.resolve() for outcome in written if outcome.target}
-    rows, dropped = carried_manifest(manifest, targets)
+    rows, dropped = carried_rows(manifest, targets, Replacements(secret))
     if rows:
         write_manifest(rows, target / "manifest.csv")
     without = f", without the columns {', '.join(dropped)}" if dropped else ""
-    print(f"{target / 'manifest.csv'}: {len(rows)} of the manifest's rows{without}")
+    print(f"{target / 'manifest.csv'}: {len(rows)} of the manifest's {len(manifest.rows)} rows{without}")
+    if len(rows) < len(written):
+        print(f"{len(written) - len(rows)} of the images have no row in the manifest")
 
 
 def _write_mapping(path: Path, written: list[Outcome]) -> None:

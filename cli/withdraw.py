@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Withdraws, and says what was removed and what cannot be.
 
+    Returns:
+        0, or 1 where somebody is in no run; the list has the pseudonym all the same.
+
     Raises:
         ConfigurationError: nobody, or something that is no pseudonym, was named, or the folder has no runs.
     """
@@ -48,9 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
         before = read_withdrawn(withdrawals(output))
         # The list comes first: should the rest be cut off, no later run uses the patient all the same.
         add_withdrawn(withdrawals(output), named)
-        _say_known(named, before, output)
+        strangers = _say_known(named, before, output)
         _say_models(named, output)
         _purge(named, output)
+    if strangers:
+        print(f"radflow withdraw: {strangers} of them is in no run of this output", file=sys.stderr)
+        return 1
     print("Run `radflow run` again to train without them.")
     return 0
 
@@ -62,7 +69,7 @@ def _named(arguments: argparse.Namespace, output: Path) -> frozenset[str]:
     from pipeline.settings import pseudonym_key
 
     if bool(arguments.pseudonyms) == bool(arguments.patient_id):
-        raise ConfigurationError("name whom to withdraw: one pseudonym or more, or --patient-id ID")
+        raise ConfigurationError("name whom to withdraw: one pseudonym or more, or --patient-id ID, not both")
     wrong = [word for word in arguments.pseudonyms if not is_pseudonym(word)]
     if wrong:
         raise ConfigurationError(
@@ -76,12 +83,14 @@ def _named(arguments: argparse.Namespace, output: Path) -> frozenset[str]:
     return frozenset({Pseudonyms.load_or_create(pseudonym_key(output)).pseudonym("patient", key)})
 
 
-def _say_known(named: frozenset[str], before: frozenset[str], output: Path) -> None:
+def _say_known(named: frozenset[str], before: frozenset[str], output: Path) -> int:
+    """Says of each whether any run met it, and returns how many none did."""
     met = {patient for _, report in _ingests(output) for split in report.patients.values() for patient in split}
     for pseudonym in sorted(named):
         known = "in the data of former runs" if pseudonym in met else "in no run so far: check the id, issuer and site"
         again = ", withdrawn before" if pseudonym in before else ""
         print(f"withdrawn: {pseudonym} ({known}{again})")
+    return len(named - met)
 
 
 def _say_models(named: frozenset[str], output: Path) -> None:

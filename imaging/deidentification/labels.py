@@ -3,57 +3,116 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from data_schemas.errors import ManifestError
+from data_schemas.features import SPLITS
+from data_schemas.task import MANIFEST_COLUMNS
 from imaging.ages import age_in_years
-from imaging.deidentification.replacements import OLDEST_TOLD
-from imaging.manifest import FINDING_VALUES
+from imaging.defined_terms import MODALITIES, VIEW_POSITIONS
+from imaging.deidentification.replacements import OLDEST_TOLD, Replacements
+from imaging.manifest import FINDING_VALUES, SEXES
+from imaging.patients import patient_key
 
-_CARRIED = ("label", "sex", "age", "modality", "view", "manufacturer", "split", "consent")
-"""Columns that name nobody. Patient and study stand in the files, by their pseudonyms."""
+
+@dataclass(frozen=True)
+class OriginalManifest:
+    """A manifest of the original files.
+
+    Attributes:
+        header: its columns.
+        rows: by resolved file.
+    """
+
+    header: tuple[str, ...]
+    rows: Mapping[Path, Mapping[str, str]]
 
 
-def carried_manifest(path: Path, targets: Mapping[Path, Path]) -> tuple[list[dict[str, str]], tuple[str, ...]]:
-    """Returns the manifest rows of de-identified files, and the columns that were left out.
-
-    Columns are carried over that name nobody by their meaning, or that hold findings (1, 0, -1 or nothing) alone.
-
-    Args:
-        path: the manifest of the original files.
-        targets: by resolved original, the de-identified file.
+def read_original(path: Path) -> OriginalManifest:
+    """Returns a manifest of the original files, without looking at their labels: no task is known.
 
     Raises:
-        ManifestError: it cannot be read, or has no column `file`.
+        ManifestError: it cannot be read, or has no rows, or no column `file`.
     """
-    header, records = _read(path)
-    kept = [name for name in header if name in _CARRIED or (name != "file" and _is_finding(records, name))]
-    rows = []
-    for record in records:
-        target = targets.get((path.parent / record["file"]).resolve())
-        if target is not None:
-            rows.append({"file": str(target), **{name: _told(name, record[name]) for name in kept}})
-    return rows, tuple(name for name in header if name not in ("file", *kept))
-
-
-def _told(name: str, value: str) -> str:
-    """Returns a cell, an age beyond `OLDEST_TOLD` years as 90."""
-    years = age_in_years(value) if name == "age" else None
-    return "90" if years is not None and years > OLDEST_TOLD else value
-
-
-def _is_finding(records: Sequence[Mapping[str, str]], name: str) -> bool:
-    return all(record[name] in FINDING_VALUES for record in records)
-
-
-def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    what = f"manifest {path.name}"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            found = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"manifest {path.name}", [f"it cannot be read ({type(error).__name__})"]) from error
-    records = [{name: (value or "").strip() for name, value in row.items() if name} for row in rows]
+        raise ManifestError(what, ["it cannot be read: save it as CSV UTF-8"]) from error
+    records = [{name: (value or "").strip() for name, value in row.items() if name} for row in found]
     if not records or "file" not in records[0]:
-        raise ManifestError(f"manifest {path.name}", ["it has no rows, or no column `file`"])
-    return list(records[0]), records
+        raise ManifestError(what, ["it has no rows, or no column `file`"])
+    return OriginalManifest(
+        tuple(records[0]), {(path.parent / record["file"]).resolve(): record for record in records if record["file"]}
+    )
+
+
+def carried_rows(
+    manifest: OriginalManifest, targets: Mapping[Path, Path], replacements: Replacements
+) -> tuple[list[dict[str, str]], tuple[str, ...]]:
+    """Returns manifest rows of de-identified files, and the columns that are left out.
+
+    Patient and study become keyed pseudonyms; of the other columns with a meaning, a cell stays where it says one of
+    the words that the meaning has; labels stay, and columns that hold findings (1, 0, -1 or nothing) alone.
+
+    Args:
+        manifest: of the originals.
+        targets: by resolved original, the de-identified file.
+        replacements: the keyed values.
+    """
+    findings = [name for name in manifest.header if name not in MANIFEST_COLUMNS and _is_finding(manifest, name)]
+    cells = {**_cells(replacements), **dict.fromkeys(findings, _as_it_is)}
+    kept = [name for name in manifest.header if name in cells]
+    rows = [
+        {"file": str(targets[file]), **{name: cells[name](row, name) for name in kept}}
+        for file, row in manifest.rows.items()
+        if file in targets
+    ]
+    return rows, tuple(name for name in manifest.header if name not in ("file", *kept))
+
+
+_Cell = Callable[[Mapping[str, str], str], str]
+
+
+def _cells(replacements: Replacements) -> dict[str, _Cell]:
+    """Returns what becomes of a cell, by the column's name."""
+    return {
+        "patient_id": lambda row, _: _patient(row, replacements),
+        "study_id": lambda row, name: replacements.study(row[name]),
+        "label": _as_it_is,
+        "age": lambda row, name: _age(row[name]),
+        "sex": _one_of(SEXES),
+        "modality": _one_of(MODALITIES),
+        "view": _one_of(VIEW_POSITIONS),
+        "split": _one_of([split.upper() for split in SPLITS]),
+        "consent": _one_of(("YES", "NO")),
+    }
+
+
+def _as_it_is(row: Mapping[str, str], name: str) -> str:
+    return row[name]
+
+
+def _one_of(words: Iterable[str]) -> _Cell:
+    known = frozenset(words)
+    return lambda row, name: row[name] if row[name].upper() in known else ""
+
+
+def _patient(row: Mapping[str, str], replacements: Replacements) -> str:
+    if not row["patient_id"]:
+        return ""
+    return replacements.patient(patient_key(patient_id=row["patient_id"], site=row.get("site", "")).key)
+
+
+def _age(value: str) -> str:
+    years = age_in_years(value)
+    if years is None:
+        return ""
+    return "90" if years > OLDEST_TOLD else value
+
+
+def _is_finding(manifest: OriginalManifest, name: str) -> bool:
+    return all(row[name] in FINDING_VALUES for row in manifest.rows.values())

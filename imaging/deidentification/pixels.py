@@ -63,6 +63,8 @@ def clean_pixels(dataset: Dataset) -> int:
         ImageRejected: the pixels cannot be decoded.
     """
     layout = pixel_format(dataset)
+    if not dataset.original_encoding[1]:
+        raise Unsupported("Big Endian pixels are not cleaned: convert the file to Explicit VR Little Endian first")
     if text(dataset, "RecognizableVisualFeatures").upper() == "YES":
         raise Unsupported("Recognizable Visual Features is YES, and only text is cleaned")
     if layout.photometric not in ("MONOCHROME1", "MONOCHROME2", "RGB") and not layout.photometric.startswith("YBR"):

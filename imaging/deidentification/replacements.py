@@ -59,6 +59,10 @@ class Replacements:
         """Returns the pseudonym of a patient key, 16 characters."""
         return self._secret.pseudonym("patient", key)[:16].upper()
 
+    def study(self, study_id: str) -> str:
+        """Returns the pseudonym of a manifest's study, 16 characters; empty for none."""
+        return self._secret.pseudonym("study", study_id)[:16].upper() if study_id else ""
+
     def days(self, key: str) -> int:
         """Returns how many days a patient's dates move back: 1 to 3,650, the same for all files of the patient."""
         return 1 + int(self._secret.pseudonym("days", key), 16) % _LONGEST_SHIFT
