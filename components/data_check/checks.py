@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from components.data_check.duplicate_checks import check_duplicates, duplicate_table
+from components.data_check.duplicate_checks import check_duplicates, duplicate_groups, duplicate_table
 from components.data_check.group_checks import check_groups, check_quality, check_text, group_table
 from components.data_check.image_table import ImageTable
 from components.data_check.shortcut_checks import check_shortcuts, shortcut_probes, shortcut_table
@@ -35,15 +35,15 @@ def check_images(table: ImageTable) -> tuple[list[Check], list[CheckTable]]:
     """Returns every check of the images themselves, and the tables that go with them; none where there is no image."""
     if not len(table):
         return [], []
-    probes = shortcut_probes(table)
+    probes, groups = shortcut_probes(table), duplicate_groups(table)
     checks = [
-        *check_duplicates(table),
+        *check_duplicates(table, groups),
         *check_groups(table),
         *check_quality(table),
         *check_text(table),
         *check_shortcuts(table, probes),
     ]
-    tables = (duplicate_table(table), group_table(table), shortcut_table(probes))
+    tables = (duplicate_table(table, groups), group_table(table), shortcut_table(probes))
     return checks, [one for one in tables if one is not None]
 
 

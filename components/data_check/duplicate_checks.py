@@ -15,7 +15,10 @@ IDENTICAL_FILES, IDENTICAL_PIXELS, LOOK_ALIKE = "identical files", "identical pi
 _SHOWN_GROUPS = 100
 
 
-def duplicate_groups(table: ImageTable) -> dict[str, list[Group]]:
+DuplicateGroups = dict[str, list[Group]]
+
+
+def duplicate_groups(table: ImageTable) -> DuplicateGroups:
     """Returns the groups of images that are one, by kind; a group is listed under the strictest kind that it is."""
     files = equal_groups(list(table.words(FILE_HASH)))
     pixels = equal_groups(list(table.words(PIXEL_HASH)))
@@ -28,9 +31,9 @@ def duplicate_groups(table: ImageTable) -> dict[str, list[Group]]:
     return found
 
 
-def check_duplicates(table: ImageTable) -> Iterator[Check]:
-    """Yields what is wrong with images that stand more than once."""
-    groups, policy = duplicate_groups(table), table.task.data_policy
+def check_duplicates(table: ImageTable, groups: DuplicateGroups) -> Iterator[Check]:
+    """Yields what is wrong with images that stand more than once; `groups` are `duplicate_groups`'."""
+    policy = table.task.data_policy
     exact = merged(groups[IDENTICAL_FILES], groups[IDENTICAL_PIXELS], count=len(table))
     for name, found, blocking in (
         ("duplicates across splits", exact, policy.duplicates == "block"),
@@ -57,7 +60,7 @@ def check_duplicates(table: ImageTable) -> Iterator[Check]:
     yield _patient_conflicts(table)
 
 
-def duplicate_table(table: ImageTable) -> CheckTable | None:
+def duplicate_table(table: ImageTable, groups: DuplicateGroups) -> CheckTable | None:
     """Returns a row for each group of images that are one; None where there is none."""
     rows = [
         (
@@ -67,8 +70,8 @@ def duplicate_table(table: ImageTable) -> CheckTable | None:
             len(set(table.patients[list(group)])),
             "differ" if _disagree(table, group) else "agree",
         )
-        for kind, groups in duplicate_groups(table).items()
-        for group in groups
+        for kind, found in groups.items()
+        for group in found
     ]
     if not rows:
         return None
