@@ -100,7 +100,7 @@ def _say_models(named: frozenset[str], output: Path) -> None:
     reports = {folder.name: report for folder, report in _ingests(output)}
     lines = []
     for model in trained_models(metadata_store(output)):
-        report = _report_of(model.examples, reports)
+        report = reports.get(model.examples.name)  # TFX names the outputs of one execution alike
         held = [split for split in _LEARNT if report and named & set(report.patients[split])]
         if held:
             where = f"served as {model.served}" if model.served else "never served"
@@ -111,11 +111,6 @@ def _say_models(named: frozenset[str], output: Path) -> None:
         print("\n".join(lines))
     else:
         print("No model was trained on the patient.")
-
-
-def _report_of(examples: Path, reports: dict[str, IngestReport]) -> IngestReport | None:
-    """Returns the ingest report beside examples: TFX names the outputs of one execution alike."""
-    return reports.get(examples.name)
 
 
 def _purge(named: frozenset[str], output: Path) -> None:

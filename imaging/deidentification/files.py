@@ -84,7 +84,7 @@ def _write(dataset: Dataset, folder: Path) -> Path:
     try:
         dataset.save_as(partial, enforce_file_format=True)
         os.link(partial, target)  # unlike a rename, it never replaces what is there
-    except (FileExistsError, OSError):
+    except OSError:
         raise
     except Exception as error:  # pydicom raises any type where an element cannot be written
         raise Unsupported(f"it cannot be written ({type(error).__name__})") from error
