@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 from ratios import Ratio, load_average, print_result
 
-from data_schemas.description import ModelDescription
+from data_schemas.description import Calibration, ModelDescription
 from data_schemas.schema import build_schema
 from data_schemas.served_folder import version_folders
 from data_schemas.task import Task
@@ -95,6 +95,8 @@ def _make_model(folder: Path) -> Path:
 
     from models.export import export_model
     from models.network import build_network
+    from models.scope import fit_scope
+    from models.split_data import SplitData
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     task = load_task("chest_xray_pneumonia")
@@ -104,14 +106,17 @@ def _make_model(folder: Path) -> Path:
     _write_transform_graph(task, folder / "transform")
     description = ModelDescription(
         task=task,
-        operating_points=dict.fromkeys(task.labels.findings, 0.5),
+        operating_points=dict.fromkeys(task.labels.names, 0.5),
         prevalence=dict.fromkeys(task.labels.names, 1 / len(task.labels.names)),
-        calibrated=False,
+        calibration=Calibration.identity(len(task.labels.names)),
         radflow_version="benchmark",
     )
     network = build_network(task, weights=None)
     transform = tft.TFTransformOutput(str(folder / "transform"))
-    export_model(network, transform, description=description, folder=folder / "model")
+    pixels = np.random.default_rng(1).random((64, *task.image.size, task.channels), np.float32)
+    names = tuple(map(str, range(64)))
+    scope = fit_scope(network, SplitData(pixels, np.zeros(64, np.int64), names, names), seed=1)
+    export_model(network, transform, description=description, scope=scope, folder=folder / "model")
     return folder / "model"
 
 

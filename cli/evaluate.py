@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imaging.pseudonyms import Pseudonyms
     from serving.server.servable import Servable
 
+_JUDGED = "scores_at_calibration_prevalence"
 _AHEAD = 4
 """Images a thread may be ahead of the model: enough to keep both busy, little enough to stay flat in memory."""
 
@@ -172,7 +173,8 @@ class _Batch:
         inputs = np.empty(len(self._waiting), dtype=object)
         inputs[:] = self._waiting
         self._waiting = []
-        return list(self._servable.run("serving_default", {"inputs": inputs}, outputs=["scores"])["scores"])
+        # The operating points are in this unit, whatever prevalence the task declares for deployment.
+        return list(self._servable.run("serving_default", {"inputs": inputs}, outputs=[_JUDGED])[_JUDGED])
 
 
 @dataclass(frozen=True)

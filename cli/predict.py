@@ -97,21 +97,43 @@ def _scored(client: ModelClient, data: bytes, description: ModelDescription) -> 
 
 
 def answer_of(prediction: Prediction, description: ModelDescription) -> dict[str, Any]:
-    """Returns the JSON object of one prediction: scores by label, flagged findings, and what they hold for."""
-    labels = description.task.labels
-    scores = dict(zip(labels.names, (float(score) for score in prediction.outputs["scores"][0]), strict=True))
-    points = description.operating_points
-    return {
+    """Returns the JSON object of one prediction: what the model says by label, and what it holds for.
+
+    `operating_points` are in the unit of `scores`. `prediction_set` has the labels that cannot be excluded at the
+    stated coverage; of findings, `absence_set` has those whose absence cannot be.
+    """
+    labels, outputs = description.task.labels, prediction.outputs
+    conformal, scope = description.conformal, description.scope
+    answer = {
         "model": description.task.name,
         "version": prediction.version,
-        "scores": scores,
-        "flagged": [name for name in labels.findings if name in points and scores[name] >= points[name]],
-        "operating_points": points,
+        "scores": _by_label(labels.names, outputs["scores"][0]),
+        "flagged": _chosen(labels.names, outputs["flag"][0]),
+        "operating_points": _by_label(labels.names, outputs["operating_point"][0]),
         "calibrated": description.calibrated,
-        "prevalence": description.prevalence,
+        "prevalence": description.scores_prevalence,
+        "prediction_set": _chosen(labels.names, outputs["prediction_set"][0]),
+        "coverage": None if conformal is None else conformal.coverage,
+        "out_of_scope": bool(outputs["out_of_scope"][0]),
+        "scope": {
+            "score": float(outputs["out_of_scope_score"][0]),
+            "threshold": None if scope is None else scope.threshold,
+            **{name: outputs[f"{name}_check"][0].decode() for name in ("modality", "view", "age")},
+        },
         "intended_use": description.task.intended_use,
         "note": NOTE,
     }
+    if "absence_set" in outputs:
+        answer["absence_set"] = _chosen(labels.names, outputs["absence_set"][0])
+    return answer
+
+
+def _by_label(names: tuple[str, ...], values: Any) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def _chosen(names: tuple[str, ...], chosen: Any) -> list[str]:
+    return [name for name, one in zip(names, chosen, strict=True) if one]
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@
     │   ├── PseudonymKeyError        the pseudonym key file is unreadable, too open or malformed
     │   └── WeightsError             pretrained weights that cannot be had; says what to fetch and where to put it
     ├── GateRefused               3  the model missed a gate; what was served before stays
-    ├── DataRefused               4  DataCheck stopped the run; its report says why
+    ├── DataRefused               4  the data does not do for the task; DataCheck's report or the message says why
     ├── CanaryRefused             5  the exported model does not serve what the Trainer computed
     ├── TrainingDiverged          1  the loss or the scores are no numbers any more; says what to lower
     ├── ModelServerError          1  the model server is away, or answered with an error
@@ -75,7 +75,7 @@ class GateRefused(RadflowError):
 
 
 class DataRefused(RadflowError):
-    """DataCheck stopped the run because of its data."""
+    """The run was stopped because of its data, by DataCheck or where a later step finds it wanting."""
 
     exit_code = 4
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from data_schemas.decisions import Decisions
 from data_schemas.features import HEADER_SLICES, SPLITS
 from data_schemas.image_settings import Image, Intensity
 from data_schemas.strict import Positive, Share, Strict, Text
@@ -209,6 +210,9 @@ class Task(Strict):
     `consent: required` uses the rows with `yes` in the manifest's column `consent` alone; `consent: {waived: REASON}`
     uses all but those with `no`.
 
+    `deployment_prevalence` is each finding's share where the model will be used. Scores then are probabilities there;
+    else they are probabilities where findings are as common as in the calibration split. Flags are the same either way.
+
     Example:
         >>> from data_schemas.task_file import load_task
         >>> load_task("synthetic_chest").labels.findings[0]
@@ -234,6 +238,8 @@ class Task(Strict):
     splits: Splits = Splits()
     data_policy: DataPolicy = DataPolicy()
     gates: Annotated[tuple[Gate, ...], Field(min_length=1)]
+    decisions: Decisions = Decisions()
+    deployment_prevalence: dict[str, Annotated[float, Field(gt=0.0, lt=1.0)]] = Field(default_factory=dict)
     model: Model = Model()
     training: Training = Training()
     tuning: Tuning = Tuning()
@@ -322,9 +328,32 @@ class Task(Strict):
             )
         if self.model.weights == "none" and not self.training.epochs:
             problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")
+        problems += self._decision_problems()
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _decision_problems(self) -> list[str]:
+        labels, declared = self.labels, self.deployment_prevalence
+        strangers = sorted(set(self.decisions.findings) - set(labels.findings))
+        problems = [f"decisions.findings: {name!r} is not one of {', '.join(labels.findings)}" for name in strangers]
+        strangers = sorted(set(declared) - set(labels.names))
+        problems += [f"deployment_prevalence: {name!r} is not one of {', '.join(labels.names)}" for name in strangers]
+        if not declared or strangers:
+            return problems
+        missing = [name for name in labels.names if name not in declared]
+        if labels.type == "multi_label" and missing:
+            problems.append(f"deployment_prevalence lacks {', '.join(missing)}: declare every finding's")
+        if labels.type == "multi_class" and len(missing) > 1:
+            problems.append(
+                f"deployment_prevalence lacks {', '.join(missing)}: declare all labels' but one, which is the rest"
+            )
+        total = sum(declared.values())
+        if labels.type == "multi_class" and (total >= 1 if missing else abs(total - 1) > 1e-6):
+            problems.append(
+                f"deployment_prevalence sums to {total:g}; shares of labels that exclude each other sum to 1"
+            )
+        return problems
 
     def _gate_problems(self, gate: Gate) -> list[str]:
         problems = []

@@ -5,6 +5,7 @@ Every input and output has the batch as dimension 0, because TensorFlow Serving'
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,33 @@ import tensorflow_transform as tft
 
 from data_schemas import features
 from data_schemas.description import ModelDescription
+from models.decision_graph import DecisionGraph
 from models.explanations import grad_cam, integrated_gradients
 from models.network import Network
+from models.scope import ScopeModel, out_of_scope_score
 
 _STRINGS = tf.TensorSpec([None], tf.string, name="inputs")
 _LABEL = tf.TensorSpec([None], tf.int64, name="label")
 
 
 def export_model(
-    network: Network, transform: tft.TFTransformOutput, *, description: ModelDescription, folder: Path
+    network: Network,
+    transform: tft.TFTransformOutput,
+    *,
+    description: ModelDescription,
+    scope: ScopeModel,
+    folder: Path,
 ) -> None:
     """Writes the network, the Transform graph and the description as a SavedModel that TensorFlow Serving loads.
 
     Args:
         network: the fitted network.
         transform: the output of the Transform step; its graph becomes part of every signature that takes images.
-        description: what `describe` answers.
+        description: what `describe` answers, and what turns logits into decisions.
+        scope: what usual images look like.
         folder: where the SavedModel goes.
     """
-    module = _Served(network, transform, description)
+    module = _Served(network, transform, description, scope)
     labels = len(description.task.labels.names)
     logits = tf.TensorSpec([None, labels], tf.float32, name="raw_scores")
     request = tf.TensorSpec([None], tf.int32, name="request")
@@ -57,34 +66,36 @@ class _Served(tf.Module):
     that `tf.Module` would find by itself.
     """
 
-    def __init__(self, network: Network, transform: tft.TFTransformOutput, description: ModelDescription) -> None:
+    def __init__(
+        self, network: Network, transform: tft.TFTransformOutput, description: ModelDescription, scope: ScopeModel
+    ) -> None:
         super().__init__()
-        self._network = network
-        self._labels = list(description.task.labels.names)
-        self._softmax = description.task.labels.type == "multi_class"
+        self._network, self._scope = network, scope
+        self._decisions = DecisionGraph(description)
         self._description = description.model_dump_json()
         self._raw_spec = transform.raw_feature_spec()
         self.transform_layer = transform.transform_features_layer()
         self.variables_of_network = [variable.value for variable in network.model.weights]
 
     def score(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self.calibrate(self._network.model(self._images(inputs), training=False))
+        images = self._images(inputs)
+        unusual = out_of_scope_score(self._network, self._scope, images)
+        return self._answer(images) | self._decisions.scope(unusual, _headers(inputs))
 
     def calibrate(self, raw_scores: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = tf.nn.softmax(raw_scores) if self._softmax else tf.nn.sigmoid(raw_scores)
-        return {"scores": scores, "raw_scores": tf.identity(raw_scores), "classes": self._classes(raw_scores)}
+        return self._decisions.answer(raw_scores)
 
     def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = self.score(inputs)
+        outputs = self._answer(self._images(inputs))
         return {"classes": outputs["classes"], "scores": outputs["scores"]}
 
     def explain(self, inputs: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
         heatmap, logits = grad_cam(self._network, self._images(inputs), label)
-        return {"heatmap": heatmap, "scores": self.calibrate(logits)["scores"]}
+        return {"heatmap": heatmap, "scores": self._decisions.answer(logits)["scores"]}
 
     def integrate(self, inputs: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
         heatmap, logits = integrated_gradients(self._network, self._images(inputs), label)
-        return {"heatmap": heatmap, "scores": self.calibrate(logits)["scores"]}
+        return {"heatmap": heatmap, "scores": self._decisions.answer(logits)["scores"]}
 
     def describe(self, request: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"task": tf.fill(tf.shape(request), self._description)}
@@ -101,5 +112,16 @@ class _Served(tf.Module):
         spec: dict[str, Any] = {features.IMAGE: self._raw_spec[features.IMAGE]}
         return self.transform_layer(tf.io.parse_example(inputs, spec))[features.TRANSFORMED_IMAGE]
 
-    def _classes(self, raw_scores: tf.Tensor) -> tf.Tensor:
-        return tf.tile([self._labels], [tf.shape(raw_scores)[0], 1])
+    def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._decisions.answer(self._network.model(images, training=False))
+
+
+def _headers(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns modality, view and age of serialized examples, unknown where they have none."""
+    text = tf.io.FixedLenFeature([], tf.string, default_value=features.UNKNOWN)
+    spec = {features.MODALITY: text, features.VIEW: text, features.AGE_YEARS: tf.io.VarLenFeature(tf.float32)}
+    parsed = tf.io.parse_example(inputs, spec)
+    # Of no age or several, the first or none: a row each.
+    ages = tf.sparse.to_dense(tf.sparse.reset_shape(parsed[features.AGE_YEARS]), default_value=math.nan)
+    padded = tf.pad(ages, [[0, 0], [0, 1]], constant_values=math.nan)
+    return {**parsed, features.AGE_YEARS: padded[:, 0]}

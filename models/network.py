@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,15 +34,24 @@ class Network:
     pretrained: bool
     jit_compile: bool
 
-    def set_backbone_trainable(self, trainable: bool) -> None:
+    def set_backbone_trainable(self, trainable: bool, *, share: float = 1.0) -> None:
         """Freezes or frees the backbone; a pretrained one keeps its BatchNorm statistics either way.
 
         Small batches of one hospital's images would spoil statistics learnt from a million photographs.
+
+        Args:
+            trainable: whether it is fitted.
+            share: share of its layers with weights, counted from the top, that are.
         """
         self.features.trainable = trainable
-        if trainable and self.pretrained:
-            for layer in self.features.layers:
-                _freeze_batch_norm(layer)
+        if not trainable:
+            return
+        layers = [layer for layer in _leaves(self.features) if layer.weights]
+        for layer in layers[: round((1.0 - share) * len(layers))]:
+            layer.trainable = False
+        for layer in layers:
+            if self.pretrained and isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
 
 
 def build_network(task: Task, *, weights: Path | None) -> Network:
@@ -123,8 +133,10 @@ def _scale(image: keras.KerasTensor, scaling: str) -> keras.KerasTensor:
     )
 
 
-def _freeze_batch_norm(layer: keras.Layer) -> None:
-    if isinstance(layer, keras.layers.BatchNormalization):
-        layer.trainable = False
-    for child in getattr(layer, "layers", ()):
-        _freeze_batch_norm(child)
+def _leaves(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """Yields the layers that contain no others, from the image to the features."""
+    children = getattr(layer, "layers", None)
+    if children is None:
+        yield layer
+    for child in children or ():
+        yield from _leaves(child)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +18,7 @@ from data_schemas.task import Task
 PROGRESS = logging.getLogger("radflow.progress")
 _RAM_SHARE = 0.5
 _READ_BATCH = 64
+_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,13 @@ class SplitData:
 
 
 def load_split(
-    patterns: Sequence[str], *, transform: tft.TFTransformOutput, task: Task, scratch: Path, name: str
+    patterns: Sequence[str],
+    *,
+    transform: tft.TFTransformOutput,
+    task: Task,
+    scratch: Path,
+    name: str,
+    may_be_empty: bool = False,
 ) -> SplitData:
     """Returns a split, read and transformed once.
 
@@ -51,15 +58,20 @@ def load_split(
         task: the task.
         scratch: a folder for the memory map, used where RAM is short.
         name: what the progress calls the split.
+        may_be_empty: whether no example will do.
 
     Raises:
         ValueError: the split has no example.
     """
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
     count = sum(1 for _ in tf.data.TFRecordDataset(files, compression_type="GZIP"))
-    if not count:
+    if not count and not may_be_empty:
         raise ValueError(f"the split {name} has no example")
     images = _allocate((count, *task.image.size, task.channels), scratch / f"{name}.npy")
+    if not count:
+        classes = task.labels.type == "multi_class"
+        none = np.empty(0, np.int64) if classes else np.empty((0, len(task.labels.names)), np.float32)
+        return SplitData(images, none, (), ())
     labels, ids, patients, start = [], [], [], 0
     for batch in _batches(files, transform):
         stop = start + len(batch[features.EXAMPLE_ID])
@@ -82,7 +94,14 @@ def _batches(files: list[str], transform: tft.TFTransformOutput) -> Iterator[dic
         kept = {key: raw[key] for key in (features.EXAMPLE_ID, features.PATIENT)}
         return layer(raw) | kept
 
-    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_READ_BATCH)
+    # Files are read side by side; in which order their records come is fixed all the same.
+    records = tf.data.Dataset.from_tensor_slices(files).interleave(
+        lambda file: tf.data.TFRecordDataset(file, compression_type="GZIP"),
+        cycle_length=_READERS,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    dataset = records.batch(_READ_BATCH)
     yield from dataset.map(transformed, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2).as_numpy_iterator()
 
 
@@ -103,26 +122,51 @@ def _available_bytes() -> float:
     return min(machine, float(limit.read_text()) - float(used.read_text()))
 
 
-def training_batches(split: SplitData, *, batch_size: int, seed: int, augment: Any) -> tf.data.Dataset:
-    """Returns shuffled batches of (images, labels) for one epoch after the other, augmented as they are drawn.
+def training_batches(
+    split: SplitData,
+    targets: np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    epochs: range,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    mix: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    whole_batches: bool = False,
+) -> tf.data.Dataset:
+    """Returns shuffled batches of (images, targets), epoch after epoch, changed as they are drawn.
+
+    An epoch's order and changes follow from the seed and its number alone, so that a training which was stopped goes on
+    with the batches that it would have seen.
 
     Args:
         split: what to draw from.
-        batch_size: images a batch; the last one may be smaller.
-        seed: fixes the order and the augmentation.
+        targets: float32 (n, labels), of the split's images.
+        batch_size: images a batch; the last one of an epoch may be smaller.
+        seed: fixes order and changes.
+        epochs: numbers of the epochs.
         augment: function of (images, int64 seed (2,)) to images.
+        mix: function of (images, targets, int64 seed (2,)) to images and targets.
+        whole_batches: leave a smaller last batch out.
     """
-    order = tf.data.Dataset.range(len(split)).shuffle(len(split), seed=seed, reshuffle_each_iteration=True)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    batches = tf.data.Dataset.zip((order.batch(batch_size), seeds))
-    image_shape, label_dtype = split.images.shape[1:], split.labels.dtype
+    numbers = tf.data.Dataset.range(epochs.start, epochs.stop)
+    batches = numbers.flat_map(partial(_epoch, len(split), batch_size=batch_size, seed=seed, whole=whole_batches))
 
     def draw(indices: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(
-            lambda rows: (split.images[rows], split.labels[rows]), [indices], (tf.float32, label_dtype)
+        images, drawn = tf.numpy_function(
+            lambda rows: (split.images[rows], targets[rows]), [indices], (tf.float32, tf.float32), stateful=False
         )
-        images = tf.ensure_shape(images, (None, *image_shape))
-        labels = tf.ensure_shape(labels, (None, *split.labels.shape[1:]))
-        return augment(images, batch_seed), labels
+        images = tf.ensure_shape(images, (None, *split.images.shape[1:]))
+        drawn = tf.ensure_shape(drawn, (None, *targets.shape[1:]))
+        seeds = tf.unstack(tf.random.split(batch_seed, 2), 2)
+        mixed: tuple[tf.Tensor, tf.Tensor] = mix(augment(images, seeds[0]), drawn, seeds[1])
+        return mixed
 
     return batches.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _epoch(count: int, number: tf.Tensor, *, batch_size: int, seed: int, whole: bool) -> tf.data.Dataset:
+    """Returns the batches of one epoch as (indices int64 (n,), seed int64 (2,))."""
+    of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), number)
+    order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), of_epoch)
+    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=whole).enumerate()
+    return batches.map(lambda index, rows: (rows, tf.random.experimental.stateless_fold_in(of_epoch, index + 1)))

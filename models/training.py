@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import scipy.special
-from sklearn.metrics import roc_auc_score
+import tensorflow as tf
 
 from data_schemas.errors import TrainingDiverged
 from data_schemas.task import Task
-from models.augmentation import make_augment
-from models.losses import Loss, class_weights, make_loss
+from models.augmentation import make_augment, make_mixup
+from models.devices import Devices, find_devices
+from models.eval_metrics import eval_metrics, monitored
+from models.fitting import Fitting, Forward
+from models.losses import Loss, class_weights, make_loss, to_targets
 from models.network import Network, build_network
+from models.optimizers import make_parts
 from models.split_data import PROGRESS, SplitData, training_batches
+from models.training_state import TrainingState
 
-_SCORE_BATCH = 64
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training.
+
+    Attributes:
+        name: what progress and history call it.
+        backbone: whether the backbone is fitted too.
+        epochs: how many at most.
+    """
+
+    name: str
+    backbone: bool
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -30,19 +46,36 @@ class Trained:
     """A fitted network.
 
     Attributes:
-        network: with the weights of its best epoch.
-        history: one dict an epoch: phase, epoch, loss, eval_loss, eval_auc, seconds.
+        network: with the weights of its best epoch, in float32 and on one device, as it is exported.
+        history: one dict an epoch: phase, epoch, loss, eval_loss, eval_auc, eval_average_precision, learning_rate,
+            seconds.
+        best: the row of `history` whose weights were kept.
         eval_logits: float32 (n, labels) of the eval split, in its order.
-        eval_auc: macro AUC over findings on `eval`, of the best epoch; nan where no finding has both classes.
+        class_weights: as `models.losses.class_weights` gives them.
     """
 
     network: Network
     history: list[dict[str, Any]]
+    best: dict[str, Any]
     eval_logits: np.ndarray
-    eval_auc: float
+    class_weights: np.ndarray
+
+    @property
+    def eval_auc(self) -> float:
+        """Macro AUC over findings on `eval` of the best epoch; nan where no finding has both classes."""
+        return float(self.best["eval_auc"])
 
 
-def train(task: Task, train_split: SplitData, eval_split: SplitData, *, weights: Path | None) -> Trained:
+def train(
+    task: Task,
+    train_split: SplitData,
+    eval_split: SplitData,
+    *,
+    weights: Path | None,
+    devices: Devices | None = None,
+    state_folder: Path | None = None,
+    log_folder: Path | None = None,
+) -> Trained:
     """Returns the network that a task describes, fitted to `train_split` and stopped on `eval_split`.
 
     Args:
@@ -50,156 +83,198 @@ def train(task: Task, train_split: SplitData, eval_split: SplitData, *, weights:
         train_split: what is fitted.
         eval_split: what early stopping and the best epoch follow.
         weights: the pretrained weights' file, or None.
+        devices: where to fit; what there is unless given.
+        state_folder: where each epoch's state is kept, and taken up again by a training that was stopped.
+        log_folder: where TensorBoard's events go.
+
+    Raises:
+        TrainingDiverged: the network no longer gives numbers.
     """
-    network = build_network(task, weights=weights)
-    loss = make_loss(class_weights(train_split.labels, task=task), task=task)
-    watch = _EvalWatch(task, network, eval_split, loss)
-    training = task.training
-    if network.pretrained and training.frozen_epochs:
-        network.set_backbone_trainable(False)
-        rate: Any = training.frozen_learning_rate
-        _fit(network, train_split, task=task, loss=loss, watch=watch.phase("head", training.frozen_epochs), rate=rate)
-        network.model.set_weights(watch.best_weights)
-    if training.epochs:
-        network.set_backbone_trainable(True)
-        rate = _schedule(task, steps=training.epochs * math.ceil(len(train_split) / training.batch_size))
-        _fit(network, train_split, task=task, loss=loss, watch=watch.phase("all layers", training.epochs), rate=rate)
-    network.model.set_weights(watch.best_weights)
-    return Trained(network, watch.history, predict_logits(network.model, eval_split.images), watch.best_auc)
+    return _Training(
+        task,
+        train_split,
+        eval_split,
+        weights=weights,
+        devices=devices or find_devices(task.training.precision),
+        state_folder=state_folder,
+        log_folder=log_folder,
+    ).run()
 
 
-def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Returns the logits float32 (n, labels) of images float32 (n, rows, columns, channels)."""
-    logits = [np.asarray(model.predict_on_batch(chunk)) for chunk in _chunks(images)]
-    return np.concatenate(logits).astype(np.float32)
+class _Training:
+    """One training, its parts wired together."""
 
+    def __init__(
+        self,
+        task: Task,
+        train_split: SplitData,
+        eval_split: SplitData,
+        *,
+        weights: Path | None,
+        devices: Devices,
+        state_folder: Path | None,
+        log_folder: Path | None,
+    ) -> None:
+        self._task, self._train, self._eval = task, train_split, eval_split
+        self._weights, self._devices, self._state_folder = weights, devices, state_folder
+        with devices.building():
+            self._network = build_network(task, weights=weights)
+        self._forward = Forward(self._network.model)
+        self._class_weights = class_weights(train_split.labels, task=task)
+        self._loss: Loss = make_loss(self._class_weights, task=task)
+        self._targets = to_targets(train_split.labels, task=task)
+        self._state = (TrainingState.load(state_folder) if state_folder else None) or TrainingState()
+        self._logs = tf.summary.create_file_writer(str(log_folder)) if log_folder else None
 
-def macro_auc(labels: np.ndarray, logits: np.ndarray, *, task: Task) -> float:
-    """Returns the mean AUC over the task's findings that have both classes among known labels; nan if none has.
+    def run(self) -> Trained:
+        phases, first = self._phases(), self._state.phase
+        if self._state.history:
+            PROGRESS.info("an earlier training left %d epochs; it goes on from there", len(self._state.history))
+        for index, phase in enumerate(phases[first:], first):
+            self._run_phase(index, phase)
+        self._network.model.set_weights(self._state.best_weights)
+        network = self._as_exported()
+        logits = Forward(network.model)(self._eval.images)
+        history = self._state.history
+        return Trained(network, history, history[self._state.best], logits, self._class_weights)
 
-    Args:
-        labels: int64 (n,) indices or float32 (n, labels) of 1, 0, -1.
-        logits: float (n, labels).
-        task: the task.
-    """
-    values = []
-    for index, name in enumerate(task.labels.names):
-        truth = labels == index if task.labels.type == "multi_class" else labels[:, index]
-        known = truth >= 0
-        if name in task.labels.findings and len(np.unique(truth[known])) == 2:
-            values.append(roc_auc_score(truth[known], to_scores(logits, task=task)[known, index]))
-    return float(np.mean(values)) if values else float("nan")
+    def _phases(self) -> list[Phase]:
+        training = self._task.training
+        head = [Phase("head", backbone=False, epochs=training.frozen_epochs)] if self._network.pretrained else []
+        everything = Phase("all layers", backbone=True, epochs=training.epochs)
+        return [phase for phase in (*head, everything) if phase.epochs]
 
-
-def to_scores(logits: np.ndarray, *, task: Task) -> np.ndarray:
-    """Returns the scores float32 (n, labels) of logits: their softmax (multi-class) or sigmoid (multi-label)."""
-    activation = scipy.special.expit if task.labels.type == "multi_label" else partial(scipy.special.softmax, axis=1)
-    scores: np.ndarray = activation(logits)
-    return scores
-
-
-def _chunks(images: np.ndarray) -> Sequence[np.ndarray]:
-    return [images[start : start + _SCORE_BATCH] for start in range(0, len(images), _SCORE_BATCH)]
-
-
-def _schedule(task: Task, *, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    warmup = max(1, round(task.training.warmup_share * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=task.training.learning_rate / warmup,
-        warmup_target=task.training.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, steps - warmup),
-    )
-
-
-def _fit(network: Network, split: SplitData, *, task: Task, loss: Loss, watch: _EvalWatch, rate: Any) -> None:
-    training = task.training
-    optimizer = keras.optimizers.AdamW(
-        rate,
-        weight_decay=training.weight_decay,
-        use_ema=training.ema_momentum > 0,
-        ema_momentum=training.ema_momentum or None,
-    )
-    # XLA only where a backbone's row says that it was measured to help: it made others ten times slower.
-    network.model.compile(optimizer, loss=loss, jit_compile=network.jit_compile)
-    batches = training_batches(
-        split, batch_size=training.batch_size, seed=training.seed, augment=make_augment(training.augmentation)
-    )
-    # Callbacks run in order: the averaged weights must be in the model when it is judged.
-    swap = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
-    network.model.fit(batches, epochs=watch.epochs, verbose=0, callbacks=[*swap, watch])
-
-
-@dataclass
-class _Best:
-    value: float = -math.inf
-    auc: float = float("nan")
-    weights: list[np.ndarray] = field(default_factory=list)
-    epoch: int = 0
-
-
-class _EvalWatch(keras.callbacks.Callback):
-    """Scores `eval` after each epoch, keeps the best weights, stops a phase without progress, and says how it goes."""
-
-    def __init__(self, task: Task, network: Network, split: SplitData, loss: Loss) -> None:
-        super().__init__()
-        self.history: list[dict[str, Any]] = []
-        self._task, self._network, self._split, self._loss = task, network, split, loss
-        self._best = _Best()
-        self._phase, self.epochs, self._stale, self._started, self._phase_started = "", 0, 0, 0.0, 0.0
-
-    @property
-    def best_weights(self) -> list[np.ndarray]:
-        return self._best.weights
-
-    @property
-    def best_auc(self) -> float:
-        return self._best.auc
-
-    def phase(self, name: str, epochs: int) -> _EvalWatch:
-        """Starts a phase of so many epochs."""
-        self._phase, self.epochs, self._stale = name, epochs, 0
-        self._phase_started = time.monotonic()
-        return self
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._started = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logits = predict_logits(self._network.model, self._split.images)
-        if not np.isfinite(logits).all():
-            raise TrainingDiverged(
-                f"training diverged in epoch {epoch + 1} of the phase {self._phase!r}: lower training.learning_rate "
-                f"(it is {self._task.training.learning_rate:g}) or training.frozen_learning_rate in the task"
-            )
-        auc = macro_auc(self._split.labels, logits, task=self._task)
-        loss = float(np.mean(keras.ops.convert_to_numpy(self._loss(self._split.labels, logits))))
-        row = {
-            "phase": self._phase,
-            "epoch": epoch + 1,
-            "loss": float((logs or {})["loss"]),
-            "eval_loss": loss,
-            "eval_auc": auc,
-            "seconds": time.monotonic() - self._started,
-        }
-        self.history.append(row)
-        self._say(row)
-        # Without both classes in eval there is no AUC; the loss still orders the epochs.
-        follows_auc = self._task.training.monitor == "auc" and not math.isnan(auc)
-        self._keep_best(auc if follows_auc else -loss, auc)
-
-    def _keep_best(self, value: float, auc: float) -> None:
-        if value > self._best.value:
-            self._best = _Best(value, auc, self._network.model.get_weights(), len(self.history))
-            self._stale = 0
+    def _run_phase(self, index: int, phase: Phase) -> None:
+        state, training = self._state, self._task.training
+        if state.phase < index:
+            self._network.model.set_weights(state.best_weights)
+            state.phase, state.epoch, state.stale, state.phase_over = index, 0, 0, False
+            state.variables = []
+        if state.phase_over:
             return
-        self._stale += 1
-        if self._stale >= self._task.training.patience:
-            self._network.model.stop_training = True
+        steps = self._steps()
+        fitting = self._fitting(phase, steps)
+        if state.variables:
+            for variable, value in zip(fitting.variables, state.variables, strict=True):
+                variable.assign(value)
+        batches = fitting.batches(self._dataset(phase, index))
+        clock = _Clock(phase.epochs - state.epoch)
+        while state.epoch < phase.epochs and not state.phase_over:
+            self._epoch(phase, fitting, batches, steps, clock=clock)
+            state.phase_over = state.stale >= training.patience or state.epoch == phase.epochs
+            self._keep_state(fitting)
 
-    def _say(self, row: dict[str, Any]) -> None:
-        left = (time.monotonic() - self._phase_started) / row["epoch"] * (self.epochs - row["epoch"])
+    def _steps(self) -> int:
+        """Steps of an epoch. Several devices share whole batches alone: none of them may get nothing."""
+        exact = len(self._train) / self._task.training.batch_size
+        return math.ceil(exact) if self._devices.replicas == 1 else max(1, math.floor(exact))
+
+    def _fitting(self, phase: Phase, steps: int) -> Fitting:
+        training, network = self._task.training, self._network
+        network.set_backbone_trainable(phase.backbone, share=training.unfreeze)
+        rate = training.learning_rate if phase.backbone else training.frozen_learning_rate
+        with self._devices.building():
+            parts = make_parts(
+                network,
+                training,
+                rate=rate,
+                backbone_rate=training.backbone_learning_rate or training.learning_rate,
+                steps=phase.epochs * steps if phase.backbone else None,
+                scale_loss=self._devices.precision == "mixed_float16",
+            )
+        # XLA only where a backbone's row says that it was measured to help: it made others ten times slower.
+        return Fitting(network.model, parts, loss=self._loss, devices=self._devices, jit_compile=network.jit_compile)
+
+    def _dataset(self, phase: Phase, index: int) -> tf.data.Dataset:
+        training = self._task.training
+        return training_batches(
+            self._train,
+            self._targets,
+            batch_size=training.batch_size,
+            seed=training.seed + index,
+            epochs=range(self._state.epoch, phase.epochs),
+            augment=make_augment(training.augmentation),
+            mix=make_mixup(training.augmentation),
+            whole_batches=self._devices.replicas > 1,
+        )
+
+    def _epoch(self, phase: Phase, fitting: Fitting, batches: Iterator[Any], steps: int, *, clock: _Clock) -> None:
+        """Fits one epoch, judges the network on `eval`, and keeps the weights if they are the best so far."""
+        epoch, started = self._state.epoch + 1, time.monotonic()
+
+        def say(step: int, loss: float) -> None:
+            words = "%s, epoch %d of %d: step %d of %d, loss %.3f"
+            PROGRESS.debug(words, phase.name, epoch, phase.epochs, step, steps, loss)
+
+        loss = fitting.run(batches, steps, say=say)
+        with fitting.averaged():
+            logits = self._forward(self._eval.images)
+            self._refuse_divergence(phase, epoch, logits)
+            row = {
+                "phase": phase.name,
+                "epoch": epoch,
+                "loss": loss,
+                **eval_metrics(self._eval.labels, logits, loss=self._loss, task=self._task),
+                "learning_rate": fitting.learning_rate,
+                "seconds": time.monotonic() - started,
+            }
+            self._keep_best(row)
+        self._state.epoch = epoch
+        self._say(row, phase, left=clock.left())
+
+    def _refuse_divergence(self, phase: Phase, epoch: int, logits: np.ndarray) -> None:
+        if not np.isfinite(logits).all():
+            training = self._task.training
+            raise TrainingDiverged(
+                f"training diverged in epoch {epoch} of the phase {phase.name!r}: lower training.learning_rate "
+                f"(it is {training.learning_rate:g}) or training.frozen_learning_rate in the task"
+            )
+
+    def _keep_best(self, row: dict[str, Any]) -> None:
+        state, value = self._state, monitored(row, self._task.training.monitor)
+        state.history.append(row)
+        if value > state.best_value:
+            state.best, state.best_value, state.stale = len(state.history) - 1, value, 0
+            state.best_weights = self._network.model.get_weights()
+        else:
+            state.stale += 1
+
+    def _keep_state(self, fitting: Fitting) -> None:
+        if self._state_folder and self._devices.chief:
+            self._state.variables = [keras.ops.convert_to_numpy(one) for one in fitting.variables]
+            self._state.save(self._state_folder)
+
+    def _say(self, row: dict[str, Any], phase: Phase, *, left: float) -> None:
         PROGRESS.info(
-            "%s, epoch %d of %d: loss %.3f, eval loss %.3f, eval AUC %.3f, at most %.0f s left",
-            self._phase, row["epoch"], self.epochs, row["loss"], row["eval_loss"], row["eval_auc"], left,
+            "%s, epoch %d of %d: loss %.3f, eval loss %.3f, eval AUC %.3f, at most %s left",
+            phase.name, row["epoch"], phase.epochs, row["loss"], row["eval_loss"], row["eval_auc"], _duration(left),
         )  # fmt: skip
+        if self._logs:
+            with self._logs.as_default(step=len(self._state.history)):
+                for name in ("loss", "eval_loss", "eval_auc", "eval_average_precision", "learning_rate"):
+                    tf.summary.scalar(name, row[name])
+            self._logs.flush()
+
+    def _as_exported(self) -> Network:
+        """Returns the network in float32 and on one device, whatever it was fitted on."""
+        if self._devices.replicas == 1 and self._devices.precision == "float32":
+            return self._network
+        plain = build_network(self._task, weights=None)
+        plain.model.set_weights(self._network.model.get_weights())
+        return plain
+
+
+class _Clock:
+    """How long a phase will take yet, from the epochs that it has done."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs, self._done, self._started = epochs, 0, time.monotonic()
+
+    def left(self) -> float:
+        """Counts one more epoch as done and returns the seconds that the others will take."""
+        self._done += 1
+        return (time.monotonic() - self._started) / self._done * (self._epochs - self._done)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

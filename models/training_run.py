@@ -1,8 +1,10 @@
-"""One run of the Trainer: reads the splits, fits, chooses operating points on `eval`, exports, writes what it saw."""
+"""One run of the Trainer: reads the splits, fits, freezes what `calibration` says, exports, writes what it saw."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -13,65 +15,131 @@ import tensorflow_transform as tft
 import yaml
 
 from data_schemas.description import ModelDescription
+from data_schemas.errors import DataRefused
 from data_schemas.model_files import (
     ASSETS,
+    CONTACT_SHEET_FILE,
     DESCRIPTION_FILE,
     EVAL_SCORES_FILE,
     HISTORY_FILE,
+    LOG_FOLDER,
     TASK_FILE,
     TRAINING_PATIENTS_FILE,
 )
 from data_schemas.task import Task
-from data_schemas.task_file import task_from_json
-from evaluation.operating_points import youden
+from data_schemas.task_file import task_from_json, task_to_json
+from evaluation.calibration import calibrated_logits, to_probabilities
+from evaluation.decision_rules import CalibrationCases, fit_decision_rules
+from evaluation.prevalence import carried, complete, logit_shift
+from models.contact_sheet import write_contact_sheet
+from models.devices import find_devices
 from models.export import export_model
+from models.fitting import Forward
+from models.scope import ScopeModel, fit_scope, scope_scores
 from models.split_data import PROGRESS, SplitData, load_split
-from models.training import Trained, to_scores, train
+from models.training import Trained, train
 from models.tuning_space import apply_hyperparameters
+
+_USES = {"train": "train on", "eval": "stop on", "calibration": "calibrate on"}
 
 
 def run_training(fn_args: Any) -> None:
     """Trains the task in `fn_args.custom_config` and writes the model and the `model_run` artifact.
 
     Args:
-        fn_args: TFX's `FnArgs`; `custom_config` holds `task` (JSON) and `weights` (a path, or empty).
+        fn_args: TFX's `FnArgs`; `custom_config` holds `task` (JSON), `weights` (a path, or empty),
+            `pseudonym_key_id`, and `unfinished`, a folder in which a stopped training is found again by the next run.
     """
-    task = task_from_json(fn_args.custom_config["task"])
+    config = fn_args.custom_config
+    task = task_from_json(config["task"])
     if fn_args.hyperparameters:
         task = apply_hyperparameters(task, fn_args.hyperparameters["values"])
+    devices = find_devices(task.training.precision)  # before anything else is done with TensorFlow
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     run_folder, model_folder = Path(fn_args.model_run_dir), Path(fn_args.serving_model_dir)
     run_folder.mkdir(parents=True, exist_ok=True)
-    weights = fn_args.custom_config.get("weights")
+    state_folder = Path(config["unfinished"]) / _identity(fn_args, task)
     # Decoded images may be too many for the RAM; on disk they stay no longer than they are needed.
     with tempfile.TemporaryDirectory(dir=run_folder) as scratch:
-        splits = [
-            load_split(patterns, transform=transform, task=task, scratch=Path(scratch), name=name)
-            for name, patterns in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
-        ]
-        PROGRESS.info("%d images to train on, %d to stop on", len(splits[0]), len(splits[1]))
-        trained = train(task, splits[0], splits[1], weights=Path(weights) if weights else None)
-    description = _describe(task, trained, splits[1])
-    export_model(trained.network, transform, description=description, folder=model_folder)
-    _write_assets(model_folder / ASSETS, description, splits, key_id=fn_args.custom_config["pseudonym_key_id"])
-    _write_run(run_folder, trained, splits[1], task=task)
+        splits = read_splits(fn_args, transform, task, Path(scratch), names=("train", "eval", "calibration"))
+        counts = ", ".join(f"{len(splits[name])} to {what}" for name, what in _USES.items())
+        PROGRESS.info("images: %s", counts)
+        trained = train(
+            task,
+            splits["train"],
+            splits["eval"],
+            weights=Path(config["weights"]) if config.get("weights") else None,
+            devices=devices,
+            state_folder=state_folder,
+            log_folder=run_folder / LOG_FOLDER,
+        )
+        scope = fit_scope(trained.network, splits["train"], seed=task.training.seed)
+        description = _describe(task, trained, scope, splits["calibration"])
+        write_contact_sheet(run_folder / CONTACT_SHEET_FILE, splits["train"], task)
+    export_model(trained.network, transform, description=description, scope=scope, folder=model_folder)
+    _write_assets(model_folder / ASSETS, description, list(splits.values()), key_id=config["pseudonym_key_id"])
+    _write_run(run_folder, trained, splits["eval"], description=description)
+    shutil.rmtree(state_folder, ignore_errors=True)
 
 
-def _describe(task: Task, trained: Trained, eval_split: SplitData) -> ModelDescription:
-    scores = to_scores(trained.eval_logits, task=task)
-    points, prevalence = {}, {}
-    for index, name in enumerate(task.labels.names):
-        truth = eval_split.labels == index if task.labels.type == "multi_class" else eval_split.labels[:, index]
-        known = truth >= 0
-        points[name] = youden(truth[known].astype(np.int64), scores[known, index])
-        prevalence[name] = float(np.mean(truth[known])) if known.any() else 0.0
+def read_splits(
+    fn_args: Any, transform: tft.TFTransformOutput, task: Task, scratch: Path, *, names: tuple[str, ...]
+) -> dict[str, SplitData]:
+    """Returns splits by name; `fn_args.eval_files` has those of every split but `train`."""
+    patterns = {name: [one for one in fn_args.eval_files if f"Split-{name}" in one] for name in names}
+    patterns["train"] = list(fn_args.train_files)
+    return {
+        name: load_split(
+            patterns[name],
+            transform=transform,
+            task=task,
+            scratch=scratch,
+            name=name,
+            may_be_empty=name == "calibration",
+        )
+        for name in names
+    }
+
+
+def _identity(fn_args: Any, task: Task) -> str:
+    """Returns a digest of all that a training depends on: one that was stopped is gone on with for the same alone."""
+    config = fn_args.custom_config
+    parts = [task_to_json(task), config["weights_digest"], config["code_digest"], fn_args.transform_graph_path]
+    return hashlib.sha256("\0".join([*parts, *fn_args.train_files, *fn_args.eval_files]).encode()).hexdigest()[:16]
+
+
+def _describe(task: Task, trained: Trained, scope: ScopeModel, split: SplitData) -> ModelDescription:
+    """Returns what the model says of itself, with all that is fitted on the calibration split."""
+    cases = CalibrationCases(
+        labels=split.labels,
+        logits=Forward(trained.network.model)(split.images),
+        patients=np.array(split.patients),
+        ids=np.array(split.example_ids),
+        scope_scores=scope_scores(trained.network, scope, split.images),
+    )
+    rules = fit_decision_rules(cases, task=task, class_weights=trained.class_weights)
     return ModelDescription(
         task=task,
-        operating_points=points,
-        prevalence=prevalence,
-        calibrated=False,
+        operating_points=rules.operating_points,
+        prevalence=rules.prevalence,
+        deployment_prevalence=_deployment_prevalence(task, rules.prevalence),
+        calibration=rules.calibration,
+        conformal=rules.conformal,
+        scope=rules.scope,
         radflow_version=metadata.version("radflow"),
     )
+
+
+def _deployment_prevalence(task: Task, calibration: dict[str, float]) -> dict[str, float] | None:
+    if not task.deployment_prevalence:
+        return None
+    unseen = [name for name, share in calibration.items() if not 0 < share < 1]
+    if unseen:
+        raise DataRefused(
+            f"deployment_prevalence is declared, and the calibration split has no image, or none but images, of "
+            f"{', '.join(unseen)}: give the calibration split more patients, or remove the declaration"
+        )
+    return complete(task.deployment_prevalence, task.labels)
 
 
 def _write_assets(folder: Path, description: ModelDescription, splits: list[SplitData], *, key_id: str) -> None:
@@ -82,9 +150,19 @@ def _write_assets(folder: Path, description: ModelDescription, splits: list[Spli
     (folder / TRAINING_PATIENTS_FILE).write_text(json.dumps({"pseudonym_key_id": key_id, "patients": patients}))
 
 
-def _write_run(folder: Path, trained: Trained, eval_split: SplitData, *, task: Task) -> None:
-    scores = to_scores(trained.eval_logits, task=task)
+def _write_run(folder: Path, trained: Trained, eval_split: SplitData, *, description: ModelDescription) -> None:
+    scores = expected_scores(trained.eval_logits, description)
     (folder / EVAL_SCORES_FILE).write_text(
         json.dumps({"example_ids": eval_split.example_ids, "scores": scores.tolist()})
     )
     (folder / HISTORY_FILE).write_text(json.dumps(trained.history, indent=1))
+
+
+def expected_scores(logits: np.ndarray, description: ModelDescription) -> np.ndarray:
+    """Returns the scores (n, labels) that the exported graph must give for logits: computed apart from it, in numpy."""
+    labels = description.task.labels
+    scores = to_probabilities(calibrated_logits(logits, description.calibration), labels.type)
+    if description.deployment_prevalence is None:
+        return scores
+    shift = logit_shift(description.prevalence, description.deployment_prevalence, labels)
+    return carried(scores, shift, labels)

@@ -139,7 +139,7 @@ def _trainer(settings: PipelineSettings, *, examples: Any, transform: Transform,
         run_fn=TRAINER,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval", "calibration"]),
         custom_config=_training_config(settings),
     )
 
@@ -151,4 +151,5 @@ def _training_config(settings: PipelineSettings) -> dict[str, Any]:
         "weights_digest": settings.weights_digest,
         "pseudonym_key_id": settings.pseudonym_key_id,
         "code_digest": settings.code_digests["training"],
+        "unfinished": str(settings.unfinished),
     }

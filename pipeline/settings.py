@@ -68,6 +68,11 @@ class PipelineSettings:
         return self.output / "reports"
 
     @property
+    def unfinished(self) -> Path:
+        """Where a training that is stopped leaves what it has, until it is done."""
+        return self.output / "unfinished" / self.task.name / "training"
+
+    @property
     def accepted_data(self) -> Path:
         """Statistics of data that DataCheck accepted, which the next run's are compared with."""
         return self.output / "accepted_data" / self.task.name

@@ -44,7 +44,7 @@ def _model_spec(name: str = "", *, is_baseline: bool = False) -> tfma.ModelSpec:
         is_baseline=is_baseline,
         signature_name="serving_default",
         label_key=features.TRANSFORMED_LABEL,
-        prediction_key="scores",
+        prediction_key="scores_at_calibration_prevalence",
         preprocessing_function_names=["transform_features"],
     )
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from sklearn import metrics as sk
 
 from cli import evaluate
-from data_schemas.description import ModelDescription
+from data_schemas.description import Calibration, ModelDescription
 from data_schemas.errors import ConfigurationError, DataRefused, ManifestError
 from data_schemas.task import Task
 from data_schemas.wire import example_pb2
@@ -52,7 +52,9 @@ def _push_model(folder: Path, task: Task) -> None:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
         def serve(self, inputs):
             mean = tf.io.parse_example(inputs, {"mean": tf.io.FixedLenFeature([1], tf.float32)})["mean"]
-            return {"scores": tf.concat([1 - mean, mean], axis=1)[:, -len(task.labels.names) :]}
+            return {
+                "scores_at_calibration_prevalence": tf.concat([1 - mean, mean], axis=1)[:, -len(task.labels.names) :]
+            }
 
     module = Brightness()
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
@@ -60,7 +62,7 @@ def _push_model(folder: Path, task: Task) -> None:
         task=task,
         operating_points={"bright": POINT},
         prevalence={"bright": 0.25},
-        calibrated=False,
+        calibration=Calibration.identity(len(task.labels.names)),
         radflow_version="0",
     )
     (folder / "assets.extra").mkdir()
@@ -145,7 +147,7 @@ class FrameNumbers:
             example_pb2.Example.FromString(record).features.feature["frame"].int64_list.value[0]
             for record in inputs["inputs"]
         ]
-        return {"scores": np.array([[1 - number / 10, number / 10] for number in numbers])}
+        return {"scores_at_calibration_prevalence": np.array([[1 - number / 10, number / 10] for number in numbers])}
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 50])

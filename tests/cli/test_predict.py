@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cli import predict
-from data_schemas.description import ModelDescription
+from data_schemas.description import Calibration, ModelDescription
 from data_schemas.errors import ConfigurationError, ModelServerError
 from data_schemas.task_file import load_task
 from data_schemas.wire import example_pb2
@@ -49,13 +49,25 @@ def description(task=TASK, points=None):
         task=task,
         operating_points=points or {"nodule": 0.3, "cavity": 0.6},
         prevalence={"normal": 0.5, "nodule": 0.3, "cavity": 0.2},
-        calibrated=False,
+        calibration=Calibration.identity(3),
         radflow_version="0.1.0",
     )
 
 
 def scores(*values, version=1):
-    return Prediction({"scores": np.array([values], np.float32)}, version)
+    """A prediction with the outputs of `serving_default`, whose operating points are 0.3 and 0.6."""
+    row = np.array([values], np.float32)
+    points = np.array([[0.5, 0.3, 0.6]], np.float32)
+    outputs = {
+        "scores": row,
+        "operating_point": points,
+        "flag": (row >= points) & [False, True, True],
+        "prediction_set": row >= 0.2,
+        "out_of_scope": np.array([True]),
+        "out_of_scope_score": np.array([1.5], np.float32),
+        **{f"{name}_check": np.array([b"unknown"], object) for name in ("modality", "view", "age")},
+    }
+    return Prediction(outputs, version)
 
 
 def test_a_film_is_scored_without_the_models_name(served_toy, film, expected_scores, capsys):
@@ -65,7 +77,7 @@ def test_a_film_is_scored_without_the_models_name(served_toy, film, expected_sco
     assert answer["frame"] == 1
     assert list(answer["scores"]) == ["normal", "nodule", "cavity"]
     np.testing.assert_allclose(list(answer["scores"].values()), expected_scores, atol=1e-5)
-    assert answer["operating_points"] == {"nodule": 0.4, "cavity": 0.4}
+    assert answer["operating_points"] == pytest.approx(dict.fromkeys(TASK.labels.names, 0.4))
     assert answer["calibrated"] is False
     assert answer["prevalence"] == {"normal": 0.5, "nodule": 0.3, "cavity": 0.2}
     assert answer["note"] == "Research software, not a medical device."
@@ -134,14 +146,19 @@ def test_a_server_that_is_away_is_told_once(film, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(
-    ("values", "flagged"),
-    [((0.7, 0.2, 0.1), []), ((0.5, 0.3, 0.2), ["nodule"]), ((0.1, 0.3, 0.6), ["nodule", "cavity"])],
-    ids=["none", "at the operating point", "two"],
-)
-def test_findings_at_or_above_their_operating_point_are_flagged(values, flagged):
-    exact = Prediction({"scores": np.array([values])}, 1)
-    assert predict.answer_of(exact, description())["flagged"] == flagged
+def test_an_answer_says_what_is_flagged_what_cannot_be_excluded_and_whether_the_model_is_meant_for_it():
+    answer = predict.answer_of(scores(0.1, 0.3, 0.6), description())
+    assert answer["flagged"] == ["nodule", "cavity"]
+    assert answer["operating_points"] == pytest.approx({"normal": 0.5, "nodule": 0.3, "cavity": 0.6})
+    assert (answer["prediction_set"], answer["coverage"]) == (["nodule", "cavity"], None)
+    assert answer["out_of_scope"] is True
+    assert answer["scope"] == {"score": 1.5, "threshold": None} | dict.fromkeys(("modality", "view", "age"), "unknown")
+
+
+def test_the_prevalence_is_the_one_that_the_scores_hold_at():
+    deployed = {"normal": 0.9, "nodule": 0.06, "cavity": 0.04}
+    told = description().model_copy(update={"deployment_prevalence": deployed})
+    assert predict.answer_of(scores(0.1, 0.3, 0.6), told)["prevalence"] == deployed
 
 
 class TwoVersions:

@@ -16,7 +16,7 @@ from tfx.utils import json_utils
 
 from components.evaluator.executor import Executor
 from components.evaluator.results import read_gates, read_metrics
-from data_schemas.description import ModelDescription
+from data_schemas.description import Calibration, ModelDescription
 from data_schemas.errors import ConfigurationError
 from data_schemas.model_files import NO_CHAMPION
 from data_schemas.task import Task
@@ -79,7 +79,7 @@ def _save_model(folder: Path, task: Task, score_feature: str) -> None:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
         def serve(self, inputs):
             parsed = tf.io.parse_example(inputs, {score_feature: tf.io.FixedLenFeature([size], tf.float32)})
-            return {"scores": parsed[score_feature]}
+            return {"scores_at_calibration_prevalence": parsed[score_feature]}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
         def transform(self, inputs):
@@ -94,7 +94,11 @@ def _save_model(folder: Path, task: Task, score_feature: str) -> None:
         module, str(serving), signatures={"serving_default": module.serve, "transform_features": module.transform}
     )
     description = ModelDescription(
-        task=task, operating_points=POINTS, prevalence=dict.fromkeys(POINTS, 0.3), calibrated=False, radflow_version="0"
+        task=task,
+        operating_points=POINTS,
+        prevalence=dict.fromkeys(POINTS, 0.3),
+        calibration=Calibration.identity(size),
+        radflow_version="0",
     )
     (serving / "assets.extra").mkdir()
     (serving / "assets.extra" / "description.json").write_text(description.model_dump_json(), encoding="utf-8")

@@ -22,7 +22,7 @@ def test_a_class_without_an_example_weighs_nothing() -> None:
 
 
 def test_class_weights_are_one_where_the_task_does_not_ask() -> None:
-    task = demo_task(training={"class_weights": False})
+    task = demo_task(training={"class_weights": "none"})
     np.testing.assert_allclose(class_weights(np.array([0, 0, 1, 2]), task=task), [1, 1, 1])
 
 
@@ -36,14 +36,16 @@ def test_multi_label_weights_ignore_unknown_labels() -> None:
 
 def test_multi_class_loss_of_even_logits_is_the_log_of_the_classes() -> None:
     loss = make_loss(np.array([1, 2, 1], np.float32), task=demo_task())
-    value = keras.ops.convert_to_numpy(loss(np.array([0, 1]), np.zeros((2, 3), np.float32)))
+    value = keras.ops.convert_to_numpy(loss(np.eye(3, dtype=np.float32)[:2], np.zeros((2, 3), np.float32)))
     np.testing.assert_allclose(value, [math.log(3), 2 * math.log(3)], rtol=1e-6)
 
 
 def test_label_smoothing_spreads_the_target() -> None:
     task = demo_task(training={"label_smoothing": 0.3})
     logits = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
-    value = keras.ops.convert_to_numpy(make_loss(np.ones(3, np.float32), task=task)(np.array([0]), logits))
+    value = keras.ops.convert_to_numpy(
+        make_loss(np.ones(3, np.float32), task=task)(np.eye(3, dtype=np.float32)[:1], logits)
+    )
     expected = -(0.8 * math.log(0.5) + 0.1 * math.log(0.25) + 0.1 * math.log(0.25))
     np.testing.assert_allclose(value, [expected], rtol=1e-5)
 

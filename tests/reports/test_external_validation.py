@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from data_schemas.description import ModelDescription
+from data_schemas.description import Calibration, ModelDescription
 from data_schemas.task import METRICS
 from data_schemas.task_file import load_task
 from evaluation.intervals import Estimate
@@ -27,7 +27,7 @@ def _report(*, calibrated: bool = False, auroc: Estimate | None = None) -> Exter
         task=task,
         operating_points={"nodule": 0.31, "cavity": 0.42},
         prevalence={"nodule": 0.3, "cavity": 0.2},
-        calibrated=calibrated,
+        calibration=Calibration.identity(3).model_copy(update={"fitted": (0, 1, 2) if calibrated else ()}),
         radflow_version="0",
     )
     rejected = Counter({("corrupt", "a"): 2, ("corrupt", "b"): 1, ("no_pixels", "c"): 5})

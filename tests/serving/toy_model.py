@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from data_schemas.description import ModelDescription
+from data_schemas.description import Calibration, ModelDescription
 from data_schemas.task_file import load_task
 
 TASK = load_task("synthetic_chest")
@@ -24,7 +24,7 @@ def describe(operating_point: float = 0.4) -> str:
         task=TASK,
         operating_points=dict.fromkeys(TASK.labels.findings, operating_point),
         prevalence={"normal": 0.5, "nodule": 0.3, "cavity": 0.2},
-        calibrated=False,
+        calibration=Calibration.identity(len(LABELS)),
         radflow_version="0.1.0",
     ).model_dump_json()
 
@@ -46,7 +46,19 @@ class Toy(tf.Module):
     def predict(self, inputs):
         logits = self.logits(inputs)
         classes = tf.tile(tf.constant([LABELS]), [tf.shape(inputs)[0], 1])
-        return {"scores": tf.nn.softmax(logits), "raw_scores": logits, "classes": classes}
+        scores, rows = tf.nn.softmax(logits), tf.shape(inputs)[0]
+        known = {name: tf.fill([rows], "match") for name in ("modality_check", "view_check", "age_check")}
+        return {
+            "scores": scores,
+            "raw_scores": logits,
+            "classes": classes,
+            "operating_point": 0.4 * tf.ones_like(scores),
+            "flag": scores >= 0.4,
+            "prediction_set": scores >= 0.2,
+            "out_of_scope": tf.fill([rows], False),
+            "out_of_scope_score": tf.fill([rows], 0.5),
+            **known,
+        }
 
     @tf.function(
         autograph=False,

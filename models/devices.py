@@ -1,0 +1,109 @@
+"""What a network is fitted on: one device, several GPUs, or several machines; and in which number format.
+
+Several GPUs of one machine share each batch (`tf.distribute.MirroredStrategy`). Where TF_CONFIG names a cluster with
+more than one worker, its machines do (`MultiWorkerMirroredStrategy`); each runs the same training on the same data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from data_schemas.errors import ConfigurationError
+from data_schemas.training_settings import Precision
+
+_BFLOAT16_CAPABILITY, _FLOAT16_CAPABILITY = (8, 0), (7, 0)
+"""CUDA compute capabilities from which tensor cores take these formats: Ampere and Volta."""
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Where and how a network is fitted.
+
+    Attributes:
+        strategy: TensorFlow's distribution strategy; the default one is a single device.
+        precision: Keras' dtype policy; weights are float32 under each of them.
+        chief: this process writes what is kept; of several workers the first.
+    """
+
+    strategy: tf.distribute.Strategy
+    precision: str
+    chief: bool = True
+
+    @property
+    def replicas(self) -> int:
+        """Copies of the network that share each batch."""
+        return int(self.strategy.num_replicas_in_sync)
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Variables made in this block are copied to every device, layers compute in the precision."""
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.precision)
+        try:
+            with self.strategy.scope():
+                yield
+        finally:
+            keras.config.set_dtype_policy(before)
+
+
+def find_devices(precision: Precision = "auto", *, cpu_precision: str = "float32") -> Devices:
+    """Returns what this machine, or the cluster that TF_CONFIG names, has for training.
+
+    Args:
+        precision: `auto` takes bfloat16 or float16 on GPUs that are fast at it, and `cpu_precision` elsewhere.
+        cpu_precision: what the backbone was measured to be fastest in on a CPU.
+
+    Raises:
+        ConfigurationError: TF_CONFIG is set and is not what TensorFlow describes, or TensorFlow ran something before.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    chosen = precision if precision != "auto" else _fast_precision(gpus) if gpus else cpu_precision
+    workers, index = _cluster()
+    if workers > 1:
+        return Devices(_multi_worker(), chosen, chief=index == 0)
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return Devices(tf.distribute.MirroredStrategy(), chosen)
+    return Devices(tf.distribute.get_strategy(), chosen)
+
+
+def _fast_precision(gpus: list[tf.config.PhysicalDevice]) -> str:
+    """Returns the format that the least able GPU is fast at."""
+    least = min(tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus)
+    if least >= _BFLOAT16_CAPABILITY:
+        return "mixed_bfloat16"
+    return "mixed_float16" if least >= _FLOAT16_CAPABILITY else "float32"
+
+
+def _cluster() -> tuple[int, int]:
+    """Returns how many workers TF_CONFIG names, and which this process is."""
+    text = os.environ.get("TF_CONFIG", "")
+    if not text.strip():
+        return 1, 0
+    try:
+        config = json.loads(text)
+        workers = len(config.get("cluster", {}).get("worker", ())) + len(config.get("cluster", {}).get("chief", ()))
+        task = config.get("task", {})
+        first_worker = len(config.get("cluster", {}).get("chief", ()))
+        return max(1, workers), int(task.get("index", 0)) + (first_worker if task.get("type") == "worker" else 0)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ConfigurationError(
+            'TF_CONFIG is no cluster: unset it, or give JSON such as {"cluster": {"worker": ["HOST:PORT", ...]}, '
+            '"task": {"type": "worker", "index": 0}}'
+        ) from error
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"TF_CONFIG names several workers, and they cannot be joined ({error}); the training must be the first "
+            "thing that its process does with TensorFlow: run the Trainer as a process of its own, or unset TF_CONFIG"
+        ) from error
