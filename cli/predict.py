@@ -14,11 +14,16 @@ from typing import TYPE_CHECKING, Any
 from data_schemas.errors import ConfigurationError, ImageRejected
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from data_schemas.description import ModelDescription
     from imaging.example import ServingExample
+    from imaging.source_geometry import Heatmap
     from serving.client import ModelClient, Prediction
 
 NOTE = "Research software, not a medical device."
+SIGNATURES = {"grad-cam": "explain", "integrated-gradients": "explain_integrated_gradients"}
+"""The model's signature of each method of explanation."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABEL",
         help="also draw where the model looked for this label: one FILE, of whose frames the one that scores highest",
     )
-    parser.add_argument("--heatmap", type=Path, metavar="PNG", help="where --explain writes its heatmap")
+    parser.add_argument(
+        "--heatmap",
+        type=Path,
+        metavar="PNG",
+        help="where --explain writes its heatmap, pixel for pixel the file's image: black is 0, white the highest",
+    )
+    parser.add_argument("--method", choices=SIGNATURES, default="grad-cam", help="how to explain [%(default)s]")
+    parser.add_argument(
+        "--overlay", action="store_true", help="draw the heatmap over the image, in colours, with a legend to its right"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -142,6 +156,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigurationError(f"--server {arguments.server}: give host and port, e.g. 127.0.0.1:8500")
     if bool(arguments.explain) != bool(arguments.heatmap) or (arguments.explain and len(arguments.files) > 1):
         raise ConfigurationError("--explain LABEL, --heatmap PNG and one FILE belong together")
+    if arguments.overlay and not arguments.heatmap:
+        raise ConfigurationError("--overlay belongs to --explain LABEL and --heatmap PNG: give both, or leave it out")
     if arguments.heatmap and arguments.heatmap.exists():
         raise ConfigurationError(f"--heatmap {arguments.heatmap} is there already: name a new file, or remove this one")
 
@@ -156,7 +172,8 @@ def _answers(client: ModelClient, file: Path, arguments: argparse.Namespace) -> 
     from imaging.image_file import read_image_file
 
     try:
-        scored = score_file(client, read_image_file(file))
+        data = read_image_file(file)
+        scored = score_file(client, data)
     except OSError as error:
         return [{"status": "unreadable", "error": error.strerror or type(error).__name__}]
     except ImageRejected as error:
@@ -164,22 +181,46 @@ def _answers(client: ModelClient, file: Path, arguments: argparse.Namespace) -> 
     answers = [{"frame": one.example.frame, **answer_of(one.prediction, one.description)} for one in scored]
     if arguments.explain:
         best = max(range(len(scored)), key=lambda index: answers[index]["scores"][arguments.explain])
-        heatmap = _write_heatmap(client, scored[best], label=arguments.explain, out=arguments.heatmap)
-        answers[best]["heatmap"] = str(heatmap)
+        heatmap = _heatmap(client, scored[best], label=arguments.explain, method=arguments.method)
+        picture = _overlaid(data, scored[best], heatmap) if arguments.overlay else _gray(heatmap)
+        _write_png(arguments.heatmap, picture)
+        explained = {"label": arguments.explain, "method": arguments.method, "heatmap": str(arguments.heatmap)}
+        answers[best]["explained"] = explained
     return answers
 
 
-def _write_heatmap(client: ModelClient, scored: Scored, *, label: str, out: Path) -> Path:
-    """Writes where the version that scored the image looked for a label, as a grayscale PNG; returns its path."""
-    import cv2
+def _heatmap(client: ModelClient, scored: Scored, *, label: str, method: str) -> Heatmap:
+    """Returns where the version that scored a frame looked for a label, float32 (rows, columns) of its source."""
     import numpy as np
 
+    from imaging.source_geometry import to_source
+
     index = np.array([scored.description.task.labels.names.index(label)], np.int64)
-    version = scored.prediction.version
-    explained = client.predict([scored.example.serialized], signature="explain", version=version, label=index)
-    heatmap = np.rint(explained.outputs["heatmap"][0] * 255).astype(np.uint8)
+    version, examples = scored.prediction.version, [scored.example.serialized]
+    explained = client.predict(examples, signature=SIGNATURES[method], version=version, label=index)
+    return to_source(explained.outputs["heatmap"][0], scored.example.geometry)
+
+
+def _gray(heatmap: Heatmap) -> NDArray[Any]:
+    import numpy as np
+
+    return np.rint(heatmap * 255).astype(np.uint8)
+
+
+def _overlaid(data: bytes, scored: Scored, heatmap: Heatmap) -> NDArray[Any]:
+    """Returns a heatmap over the frame that it explains; `data` are the bytes of its file."""
+    from imaging.overlay import overlaid, rendered
+    from imaging.source import read_frames
+
+    task, number = scored.description.task, scored.example.frame
+    source = next(one for one in read_frames(data, policy=task.image.frame) if one.frame == number)
+    return overlaid(rendered(source, task), heatmap)
+
+
+def _write_png(out: Path, picture: NDArray[Any]) -> None:
+    import cv2
+
     try:
-        out.write_bytes(cv2.imencode(".png", heatmap)[1].tobytes())
+        out.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     except OSError as error:
         raise ConfigurationError(f"--heatmap {out}: {error.strerror}; give a file that can be written") from error
-    return out

@@ -42,8 +42,8 @@ class Box:
         )
 
 
-def cropped(pixels: NDArray[Any], policy: Crop, exposed: Box | None) -> NDArray[Any]:
-    """Returns the part of an image that a task wants to see; a view.
+def crop_box(pixels: NDArray[Any], policy: Crop, exposed: Box | None) -> Box:
+    """Returns which part of an image a task wants to see.
 
     The same in training and serving: it depends on the stored values and the header alone. Both come before windows and
     percentiles, which are then of what stays.
@@ -62,11 +62,9 @@ def cropped(pixels: NDArray[Any], policy: Crop, exposed: Box | None) -> NDArray[
     """
     whole = Box(0, pixels.shape[0], 0, pixels.shape[1])
     if policy == "none" or (policy == "collimation" and exposed is None):
-        return pixels
+        return whole
     box = _uneven_box(pixels, whole) if policy == "border" or exposed is None else exposed.within(whole)
-    if box.area < SMALLEST_SHARE * whole.area:
-        return pixels
-    return pixels[box.top : box.bottom, box.left : box.right]
+    return whole if box.area < SMALLEST_SHARE * whole.area else box
 
 
 def exposed_box(dataset: Dataset, index: int) -> Box | None:

@@ -18,7 +18,7 @@ from data_schemas.errors import Unsupported
 from data_schemas.task import Task
 from data_schemas.wire import example_pb2
 from imaging.ages import age_group
-from imaging.canonical import canonical_image, encode_png
+from imaging.canonical import encode_png, located_image
 from imaging.content_hash import content_hash
 from imaging.defined_terms import MODALITIES, VIEW_POSITIONS, told
 from imaging.index_row import IndexRow, index_row
@@ -27,6 +27,7 @@ from imaging.patients import assign_split, patient_key
 from imaging.pseudonyms import Pseudonyms
 from imaging.quality import quality_features
 from imaging.source import SourceHeader, SourceImage, read_frames
+from imaging.source_geometry import SourceGeometry
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,17 @@ class TrainingExample:
 
 @dataclass(frozen=True)
 class ServingExample:
-    """What a model server is sent: a serialized `tf.Example`, and the number of its frame, of which the first is 1."""
+    """One frame as a model server is sent it.
+
+    Attributes:
+        serialized: `tf.Example` in wire format.
+        frame: its number; the first is 1.
+        geometry: leads from what the network saw back to the source's rows and columns (`imaging.source_geometry`).
+    """
 
     serialized: bytes
     frame: int
+    geometry: SourceGeometry
 
 
 def training_examples(
@@ -86,8 +94,12 @@ def serving_examples(data: bytes, *, task: Task) -> tuple[ServingExample, ...]:
     Raises:
         NotDicom, NoPixels, Unsupported, Corrupt: as `training_examples`.
     """
-    frames = read_frames(data, policy=task.image.frame)
-    return tuple(ServingExample(_serialized(_example(one, task, None)[0]), one.frame) for one in frames)
+    return tuple(_serving_example(source, task) for source in read_frames(data, policy=task.image.frame))
+
+
+def _serving_example(source: SourceImage, task: Task) -> ServingExample:
+    example, _, geometry = _example(source, task, None)
+    return ServingExample(_serialized(example), source.frame, geometry)
 
 
 def _training_example(
@@ -112,7 +124,7 @@ def _training_example(
     # Frames of one file are images of their own, not one image several times.
     every = task.image.frame == "every" and header.frames > 1
     file_hash = pseudonyms.pseudonym("image", f"{digest}\0{source.frame}" if every else digest)
-    example, image = _example(source, task, row)
+    example, image, _ = _example(source, task, row)
     _put_text(example, features.EXAMPLE_ID, file_hash)
     _put_text(example, features.PATIENT, patient)
     # An image without a study is one of its own: nothing says that two belong together.
@@ -125,11 +137,11 @@ def _training_example(
 
 def _example(
     source: SourceImage, task: Task, row: ManifestRow | None
-) -> tuple[example_pb2.Example, NDArray[np.uint16]]:
-    """Returns all features but identity and label, in a task that accepts the image, and the canonical image."""
+) -> tuple[example_pb2.Example, NDArray[np.uint16], SourceGeometry]:
+    """Returns all features but identity and label, for a task that takes the image; the canonical image; its place."""
     header = source.header if row is None else _overridden(source.header, row)
     _check_accepted(header, task)
-    image = canonical_image(source, task)
+    image, geometry = located_image(source, task)
     example = example_pb2.Example()
     example.features.feature[features.IMAGE].bytes_list.value.append(encode_png(image))
     _put_integers(example, features.MANIFEST_ROW, [0 if row is None else row.row])
@@ -142,7 +154,7 @@ def _example(
     _put_floats(example, features.AGE_YEARS, [] if header.age_years is None else [header.age_years])
     for name, value in _header_slices(header, row, task).items():
         _put_text(example, name, value or features.UNKNOWN)
-    return example, image
+    return example, image, geometry
 
 
 def _overridden(header: SourceHeader, row: ManifestRow) -> SourceHeader:

@@ -36,8 +36,21 @@ def _image_to_unit(png: tf.Tensor, task: Task) -> tf.Tensor:
         unit = tf.concat([_windowed(hounsfield, w.center, w.width) for w in task.intensity.windows], axis=-1)
     else:
         unit = pixels / 65535.0
-    rows, columns = task.image.size
-    return tf.clip_by_value(tf.image.resize_with_pad(unit, rows, columns, antialias=True), 0.0, 1.0)
+    return tf.clip_by_value(_resized_with_pad(unit, *task.image.size), 0.0, 1.0)
+
+
+def _resized_with_pad(image: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
+    """Returns an image as large as it fits, its aspect kept, in the middle of zeros.
+
+    As `tf.image.resize_with_pad`, which counts in float32, so that it makes 223 rows of 224 once the graph's optimizer
+    has turned a division into a product, and which stops at an image so thin that nothing of its short side is left.
+    `imaging.source_geometry.content_box` does the same sums.
+    """
+    height, width = tf.unstack(tf.shape(image)[:2])
+    to_rows = tf.clip_by_value(height * columns // width, 1, rows)
+    to_columns = tf.clip_by_value(width * rows // height, 1, columns)
+    resized = tf.image.resize(image, (to_rows, to_columns), antialias=True)
+    return tf.image.pad_to_bounding_box(resized, (rows - to_rows) // 2, (columns - to_columns) // 2, rows, columns)
 
 
 def _windowed(hounsfield: tf.Tensor, center: float, width: float) -> tf.Tensor:

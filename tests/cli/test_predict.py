@@ -97,13 +97,35 @@ def test_no_file_scored_ends_with_1(served_toy, tmp_path):
     assert run("--server", served_toy.address, tmp_path / "missing.dcm") == 1
 
 
-def test_a_heatmap_is_written_for_the_label_asked_for(served_toy, film, expected_scores, tmp_path, capsys):
+def explain(served_toy, film, out, *words):
+    """Returns the PNG that `--explain cavity` writes, and what the command printed of it."""
+    options = ("--explain", "cavity", "--heatmap", out, *words)
+    assert run("--server", served_toy.address, film, *options) == 0
+    return cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
+
+
+def test_a_heatmap_has_the_films_rows_and_columns(served_toy, film, expected_scores, tmp_path, capsys):
     out = tmp_path / "heatmap.png"
-    assert run("--server", served_toy.address, film, "--explain", "cavity", "--heatmap", out) == 0
-    assert json.loads(capsys.readouterr().out)["heatmap"] == str(out)
-    heatmap = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
-    assert heatmap.shape == (8, 8)
-    assert heatmap[7, 0] == round(255 * expected_scores[2])  # the toy's ramp ends at the score
+    heatmap = explain(served_toy, film, out)
+    explained = json.loads(capsys.readouterr().out)["explained"]
+    assert explained == {"label": "cavity", "method": "grad-cam", "heatmap": str(out)}
+    assert heatmap.shape == (96, 80)
+    # The toy's 8 rows rise from 0 to the score; the film's 96 have 12 for each.
+    assert heatmap[0].tolist() == [0] * 80
+    assert heatmap[-1].tolist() == [round(255 * expected_scores[2])] * 80
+
+
+def test_the_other_method_asks_the_other_signature(served_toy, film, expected_scores, tmp_path):
+    heatmap = explain(served_toy, film, tmp_path / "heatmap.png", "--method", "integrated-gradients")
+    assert heatmap[0].tolist() == [round(255 * expected_scores[2])] * 80  # the toy's second signature, upside down
+
+
+def test_an_overlay_is_the_film_where_the_heatmap_is_0_and_has_a_legend(served_toy, film, tmp_path):
+    picture = explain(served_toy, film, tmp_path / "overlay.png", "--overlay")
+    assert picture.shape == (96, 80 + 8, 3)
+    shown = cv2.imread(str(film), cv2.IMREAD_UNCHANGED) / 257
+    np.testing.assert_allclose(picture[:5, :80], np.repeat(shown[:5, :, None], 3, axis=2), atol=1)
+    assert (picture[-1, :80] != np.rint(shown[-1, :, None])).any()
 
 
 def test_a_heatmap_overwrites_nothing(tmp_path):
@@ -120,8 +142,9 @@ def test_a_heatmap_overwrites_nothing(tmp_path):
         (["--server", "localhost:grpc", "film"], "host and port"),
         (["--server", "localhost:1", "film", "--explain", "nodule"], "belong together"),
         (["--server", "localhost:1", "a", "b", "--explain", "nodule", "--heatmap", "c"], "belong together"),
+        (["--server", "localhost:1", "film", "--overlay"], "--overlay belongs to"),
     ],
-    ids=["no host", "no port", "no heatmap", "two files"],
+    ids=["no host", "no port", "no heatmap", "two files", "overlay of nothing"],
 )
 def test_a_wrong_command_line_is_refused_before_anything_is_sent(words, says):
     with pytest.raises(ConfigurationError, match=says):
@@ -232,4 +255,6 @@ def test_of_many_frames_the_one_that_scores_highest_is_explained(cine, monkeypat
     assert run("--server", "localhost:1", cine, "--explain", "nodule", "--heatmap", out) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert client.explained == [3]
-    assert [answer.get("heatmap") for answer in answers] == [None, None, str(out)]
+    explained = {"label": "nodule", "method": "grad-cam", "heatmap": str(out)}
+    assert [answer.get("explained") for answer in answers] == [None, None, explained]
+    assert cv2.imread(str(out), cv2.IMREAD_UNCHANGED).shape == (32, 32)

@@ -16,7 +16,7 @@ from data_schemas.image_settings import Crop
 from data_schemas.task import Task
 from data_schemas.wire import example_pb2
 from imaging.canonical import canonical_image
-from imaging.crop import Box, cropped, exposed_box
+from imaging.crop import Box, crop_box, exposed_box
 from imaging.example import serving_examples, training_examples
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
@@ -72,6 +72,11 @@ def test_each_frame_has_its_own_shutter_and_collimator() -> None:
     ]
     made = dataset(PerFrameFunctionalGroupsSequence=Sequence(groups))
     assert [exposed_box(made, index) for index in (0, 1)] == [Box(1, 9, 1, 9), Box(2, 9, 2, 9)]
+
+
+def cropped(pixels: NDArray[Any], policy: Crop, exposed: Box | None) -> NDArray[Any]:
+    box = crop_box(pixels, policy, exposed)
+    return pixels[box.top : box.bottom, box.left : box.right]
 
 
 def framed(*, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0, value: int = 7) -> NDArray[np.uint16]:

@@ -31,6 +31,24 @@ def test_a_wide_image_is_padded_above_and_below() -> None:
     np.testing.assert_allclose(unit[12:], 0)
 
 
+def test_an_image_fills_the_size_to_the_last_row_whatever_its_own() -> None:
+    # In a graph, 254 / (254 / 224) is 223.99998 to tf.image.resize_with_pad.
+    task = demo_task(image={"size": (224, 224)})
+    in_graph = tf.function(
+        lambda png: images_to_unit(png, task=task), input_signature=[tf.TensorSpec([None], tf.string)]
+    )
+    seen = in_graph(tf.constant([_png(np.full((254, 21), 65535))])).numpy()[0, ..., 0] > 0.5
+    assert seen.any(axis=1).all()
+    assert seen.any(axis=0).sum() == 224 * 21 // 254
+
+
+def test_of_a_thin_image_one_column_is_left() -> None:
+    unit = images_to_unit(tf.constant([_png(np.full((256, 1), 65535))]), task=demo_task(image={"size": (32, 32)}))
+    expected = np.zeros((32, 32))
+    expected[:, 15] = 1
+    np.testing.assert_allclose(unit.numpy()[0, ..., 0], expected, atol=1e-6)
+
+
 def test_shrinking_averages_instead_of_skipping_pixels() -> None:
     checkerboard = (np.indices((64, 64)).sum(0) % 2) * 65535
     unit = images_to_unit(tf.constant([_png(checkerboard)]), task=demo_task(image={"size": (16, 16)})).numpy()

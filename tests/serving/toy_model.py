@@ -70,6 +70,14 @@ class Toy(tf.Module):
         ramp = tf.linspace(0.0, 1.0, 8)[:, None] * tf.ones([1, 8])
         return {"heatmap": chosen[:, None, None] * ramp, "scores": scores}
 
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec([None], tf.string, "inputs"), tf.TensorSpec([None], tf.int64, "label")],
+    )
+    def integrate(self, inputs, label):
+        explained = self.explain(inputs, label)
+        return {"heatmap": explained["heatmap"][:, ::-1], "scores": explained["scores"]}
+
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.int32, "request")])
     def describe(self, request):
         return {"task": tf.fill([tf.shape(request)[0]], describe())}
@@ -96,6 +104,7 @@ def export(version_dir: Path, offset: float = 0.0) -> None:
     signatures = {
         "serving_default": toy.predict,
         "explain": toy.explain,
+        "explain_integrated_gradients": toy.integrate,
         "describe": toy.describe,
         "two_inputs": toy.two_inputs,
         "slow": toy.slow,
