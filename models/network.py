@@ -44,14 +44,12 @@ class Network:
             share: share of its layers with weights, counted from the top, that are.
         """
         self.features.trainable = trainable
-        if not trainable:
-            return
         layers = [layer for layer in _leaves(self.features) if layer.weights]
-        for layer in layers[: round((1.0 - share) * len(layers))]:
-            layer.trainable = False
-        for layer in layers:
-            if self.pretrained and isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
+        frozen = round((1.0 - share) * len(layers))
+        for place, layer in enumerate(layers):
+            settled = self.pretrained and isinstance(layer, keras.layers.BatchNormalization)
+            # A model passes the flag on to the layers in it, but not to those in a model in it.
+            layer.trainable = trainable and place >= frozen and not settled
 
 
 def build_network(task: Task, *, weights: Path | None) -> Network:
