@@ -110,12 +110,14 @@ class Forward:
 
     def __init__(self, model: keras.Model) -> None:
         signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
+        self._none = np.empty((0, model.output_shape[-1]), np.float32)
         self._run = tf.function(lambda images: model(images, training=False), input_signature=[signature])
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Returns logits float32 (n, labels) of images float32 (n, rows, columns, channels)."""
-        starts = range(0, max(1, len(images)), _SCORE_BATCH)
-        return np.concatenate([self._run(images[start : start + _SCORE_BATCH]).numpy() for start in starts])
+        starts = range(0, len(images), _SCORE_BATCH)
+        parts = [self._run(images[start : start + _SCORE_BATCH]).numpy() for start in starts]
+        return np.concatenate([self._none, *parts])
 
 
 def _innermost(optimizer: keras.Optimizer) -> keras.Optimizer:

@@ -62,7 +62,8 @@ def fit_scope(network: Network, split: SplitData, *, seed: int) -> ScopeModel:
 def scope_scores(network: Network, scope: ScopeModel, images: np.ndarray) -> np.ndarray:
     """Returns the out-of-scope scores float32 (n,) of images (n, rows, columns, channels)."""
     score = tf.function(lambda batch: out_of_scope_score(network, scope, batch), reduce_retracing=True)
-    return np.concatenate([score(images[part]).numpy() for part in _parts(np.arange(len(images)))])
+    parts = [score(images[part]).numpy() for part in _parts(np.arange(len(images)))]
+    return np.concatenate([np.empty(0, np.float32), *parts])
 
 
 def out_of_scope_score(network: Network, scope: ScopeModel, images: tf.Tensor) -> tf.Tensor:
@@ -79,7 +80,7 @@ def out_of_scope_score(network: Network, scope: ScopeModel, images: tf.Tensor) -
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[start : start + _BATCH] for start in range(0, max(1, len(rows)), _BATCH)]
+    return [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
 
 
 def _views(network: Network, images: tf.Tensor, mean_thumbnail: np.ndarray) -> dict[str, tf.Tensor]:

@@ -1,6 +1,7 @@
 """Trains a small network in a process of its own: `distributed_training.py MODE WEIGHTS OUT [WORKER PORT PORT]`.
 
-MODE is `single`, `mirrored` (two virtual CPUs) or `workers` (one of two processes). OUT receives weights and eval logits.
+MODE is `single`, `mirrored` (two virtual CPUs) or `workers` (one of two processes). OUT receives weights and eval
+logits.
 """
 
 from __future__ import annotations
