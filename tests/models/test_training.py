@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from data_schemas.task import Task
 from models.eval_metrics import macro
 from models.fitting import Forward
 from models.losses import to_targets
+from models.network import build_network
 from models.split_data import SplitData, training_batches
 from models.training import train
 from tests.models.splits import SIZE, quarter_split
@@ -86,3 +88,37 @@ def test_macro_auc_leaves_unknown_labels_out() -> None:
 
 def test_macro_auc_without_both_classes_is_not_a_number() -> None:
     assert np.isnan(macro(roc_auc_score, np.ones((3, 2)), np.zeros((3, 2)), task=multi_label_task()))
+
+
+def test_tensorboard_gets_a_point_an_epoch_of_each_curve(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trained = train(_task(epochs=2), quarter_split(1), quarter_split(2), weights=None, log_folder=tmp_path)
+    events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    for name in ("loss", "eval_loss", "eval_auc", "eval_average_precision", "learning_rate"):
+        points = events.Tensors(name)
+        assert [point.step for point in points] == [1, 2]
+        values = [float(np.frombuffer(point.tensor_proto.tensor_content, np.float32)[0]) for point in points]
+        assert values == pytest.approx([row[name] for row in trained.history], rel=1e-5)
+
+
+def test_a_phase_of_its_own_rates_fits_head_first_and_then_everything(tmp_path: Path) -> None:
+    weights = tmp_path / "own.weights.h5"
+    network = build_network(_task(), weights=None)
+    next(layer for layer in network.features.layers if layer.name == "small_cnn").save_weights(weights)
+    task = demo_task(
+        image={"size": (SIZE, SIZE)},
+        model={"weights": "own"},
+        training={"frozen_epochs": 2, "epochs": 1, "backbone_learning_rate": 1e-4, "augmentation": {}, "patience": 9},
+    )
+    trained = train(task, quarter_split(1), quarter_split(2), weights=weights)
+    assert [row["phase"] for row in trained.history] == ["head", "head", "all layers"]
+    before, after = network.features.get_weights(), trained.network.features.get_weights()
+    assert any(not np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("monitor", ["auc", "average_precision", "loss"])
+def test_the_best_epoch_is_that_of_the_declared_metric(monitor: str) -> None:
+    trained = train(_task(monitor=monitor, epochs=3), quarter_split(1), quarter_split(2), weights=None)
+    values = [row[f"eval_{monitor}"] for row in trained.history]
+    assert trained.best[f"eval_{monitor}"] == (min(values) if monitor == "loss" else max(values))
