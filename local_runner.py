@@ -12,15 +12,19 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from data_schemas.errors import ConfigurationError
 from data_schemas.schema import write_schema
 from data_schemas.served_folder import served_state
+from data_schemas.task import Task
 from data_schemas.task_file import load_task
 from imaging.manifest import private_copy, read_manifest
 from imaging.pseudonyms import Pseudonyms
 from imaging.withdrawals import withdrawals_digest
 from models.backbones import backbone_row
+from models.hyperparameters import read_hyperparameters, write_hyperparameters
+from models.tuning_space import apply_hyperparameters, check_space, models_to_build
 from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
 from pipeline.code_digest import code_digest
 from pipeline.settings import PipelineSettings, private_folder, pseudonym_key, served_folder, withdrawals
@@ -49,7 +53,13 @@ DEMO_TASK = "synthetic_chest"
 
 
 def prepare(
-    task_name: str, manifest: Path, *, output: Path, weights: Path | None = None, beam_args: tuple[str, ...] = ()
+    task_name: str,
+    manifest: Path,
+    *,
+    output: Path,
+    weights: Path | None = None,
+    hyperparameters: Path | None = None,
+    beam_args: tuple[str, ...] = (),
 ) -> PipelineSettings:
     """Returns what the pipeline is made from, after checking everything that can be checked before any work.
 
@@ -58,6 +68,7 @@ def prepare(
         manifest: the manifest's path.
         output: the folder that receives everything; made if absent.
         weights: the folder of pretrained weights.
+        hyperparameters: a file, or a former run's output, whose hyperparameters are used in place of a search.
         beam_args: arguments for every Beam step.
 
     Raises:
@@ -65,8 +76,8 @@ def prepare(
     """
     task = load_task(task_name)
     rows = read_manifest(manifest, task)
-    backbone_row(task.model, channels=task.channels)
-    found = find_weights(task.model, folder=weights)
+    values = read_hyperparameters(hyperparameters, task) if hyperparameters else None
+    found = _find_all_weights(task, values, folder=weights)
     output = _made(output)
     _require_known_key(output)
     return PipelineSettings(
@@ -75,15 +86,52 @@ def prepare(
         output=output,
         fingerprint=rows.fingerprint(),
         schema=write_schema(task, output / "schemas"),
-        weights=str(found.absolute()) if found else "",
-        weights_digest=weights_digest(found),
+        weights={name: str(path.absolute()) if path else "" for name, path in found.items()},
+        weights_digests={name: weights_digest(path) for name, path in found.items()},
         withdrawals_digest=withdrawals_digest(withdrawals(output)),
         pseudonym_key_id=Pseudonyms.load_or_create(pseudonym_key(output)).key_id,
         served_state=served_state(served_folder(output, task)),
         code_digests={name: code_digest(ours, distributions=theirs) for name, (ours, theirs) in _CODE.items()},
         run_nonce=uuid.uuid4().hex,
         beam_args=beam_args,
+        hyperparameters=write_hyperparameters(values, output / "hyperparameters") if values else None,
     )
+
+
+def _find_all_weights(task: Task, values: dict[str, Any] | None, *, folder: Path | None) -> dict[str, Path | None]:
+    """Returns, for each backbone that the run may build, the file of its weights, or None for random ones.
+
+    Args:
+        task: the task.
+        values: hyperparameters that are used in place of a search, or None.
+        folder: where to look first.
+
+    Raises:
+        ConfigurationError: a backbone cannot be built, the tuning space has values that no task may have, or weights
+            are nowhere to be had.
+    """
+    backbone_row(task.model, channels=task.channels)
+    if values is None and task.tuning.enabled:
+        check_space(task)
+        _require_no_worker()
+    models = models_to_build(task) if values is None else (apply_hyperparameters(task, values).model,)
+    for model in models:
+        backbone_row(model, channels=task.channels)
+    return {model.backbone: find_weights(model, folder=folder) for model in models}
+
+
+def _require_no_worker() -> None:
+    """Raises where KerasTuner's variables make this process a worker: a run is the chief, or has nothing to do with it.
+
+    Raises:
+        ConfigurationError: they do.
+    """
+    tuner = os.environ.get("KERASTUNER_TUNER_ID", "")
+    if "KERASTUNER_ORACLE_IP" in os.environ and "chief" not in tuner:
+        raise ConfigurationError(
+            f"KERASTUNER_TUNER_ID is {tuner or 'not set'}, and a run is the chief of a search: set it to chief, "
+            "or start a worker with `python -m models.tuning_worker FOLDER`, as the chief says"
+        )
 
 
 def _require_known_key(output: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.settings import PipelineSettings
 
 _STAGES = 11
-"""Components of the pipeline without the Tuner."""
+"""Nodes of the pipeline without the Tuner, or the Importer in its place."""
 _REFUSED_DATA: dict[str, Any] = {
     **dict.fromkeys(("examples", "patients", "rejected", "without_consent", "withdrawn", "pushed", "metrics")),
     "blessed": False,
@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=output_folder, required=True, metavar="DIR", help="receives everything; goes on there"
     )
     parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of pretrained weights [RADFLOW_WEIGHTS]")
+    parser.add_argument(
+        "--hyperparameters",
+        type=Path,
+        metavar="FILE",
+        help="JSON, or a former run's output, whose hyperparameters are used in place of a search",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON, last")
 
 
@@ -45,7 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs and reports."""
     try:
         finished = run_pipeline(
-            arguments.task, arguments.manifest, output=arguments.output, weights=weights_folder(arguments.weights)
+            arguments.task,
+            arguments.manifest,
+            output=arguments.output,
+            weights=weights_folder(arguments.weights),
+            hyperparameters=arguments.hyperparameters,
         )
     except DataRefused as refusal:
         if arguments.json:
@@ -123,7 +133,9 @@ class FinishedRun:
             raise CanaryRefused(f"not pushed; what was served before stays: {self.canary}")
 
 
-def run_pipeline(task: str, manifest: Path, *, output: Path, weights: Path | None) -> FinishedRun:
+def run_pipeline(
+    task: str, manifest: Path, *, output: Path, weights: Path | None, hyperparameters: Path | None = None
+) -> FinishedRun:
     """Runs the pipeline with progress on standard error and everything else in a log file.
 
     Raises:
@@ -133,7 +145,7 @@ def run_pipeline(task: str, manifest: Path, *, output: Path, weights: Path | Non
 
     run_id = time.strftime("%Y-%m-%dT%H-%M-%S")
     with local_runner.only_run(output):
-        settings = local_runner.prepare(task, manifest, output=output, weights=weights)
+        settings = local_runner.prepare(task, manifest, output=output, weights=weights, hyperparameters=hyperparameters)
         return _run_logged(settings, run_id)
 
 
@@ -143,7 +155,7 @@ def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
 
     log = settings.output / "logs" / f"{run_id}.log"
     with logged_to(log) as terminal:
-        progress = Progress(terminal, stages=_STAGES + settings.task.tuning.enabled)
+        progress = Progress(terminal, stages=_STAGES + (settings.searches or settings.hyperparameters is not None))
         progress.say(f"{settings.task.title}: the full log is {log}")
         progress.say("loading TensorFlow and TFX ...")
         try:

@@ -10,6 +10,7 @@
     ├── DataRefused               4  the data does not do for the task; DataCheck's report or the message says why
     ├── CanaryRefused             5  the exported model does not serve what the Trainer computed
     ├── TrainingDiverged          1  the loss or the scores are no numbers any more; says what to lower
+    ├── SearchFailed              1  a search for hyperparameters found none, or lost a worker; run again to go on
     ├── ModelServerError          1  the model server is away, or answered with an error
     └── ImageRejected             -  one record; it is counted and reported, and never ends a run
         ├── NotDicom                 status not_dicom
@@ -88,6 +89,10 @@ class CanaryRefused(RadflowError):
 
 class TrainingDiverged(RadflowError):
     """The network's scores are no numbers any more."""
+
+
+class SearchFailed(RadflowError):
+    """No trial of a search was completed, or a worker of it ended; what was completed is kept."""
 
 
 class ModelServerError(RadflowError):

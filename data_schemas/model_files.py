@@ -18,6 +18,11 @@ CONTACT_SHEET_FILE = "contact_sheet.png"
 LOG_FOLDER = "tensorboard"
 """In the Trainer's `model_run`: TensorBoard's events."""
 
+HYPERPARAMETERS_FILE = "best_hyperparameters.txt"
+"""In the Tuner's `best_hyperparameters`: the winner's, as TFX and KerasTuner write them (JSON)."""
+TRIALS_FILE, TRIALS_TABLE, TRIALS_PLOT = "trials.json", "trials.csv", "trials.svg"
+"""In the Tuner's `tuner_results`: every trial, as `TuningResults`, as a table, and drawn."""
+
 USABLE, REASON, VERSION = "usable", "reason", "version"
 """Custom properties of the Champion's model: whether it may be compared with (1 or 0), why not, and which it is."""
 NO_CHAMPION = "no champion: nothing is served yet"

@@ -15,7 +15,8 @@ from data_schemas.decisions import Decisions
 from data_schemas.features import HEADER_SLICES, SPLITS
 from data_schemas.image_settings import Image, Intensity
 from data_schemas.strict import Positive, Share, Strict, Text
-from data_schemas.training_settings import Augmentation, Training, Tuning
+from data_schemas.training_settings import Augmentation, Training
+from data_schemas.tuning_settings import Tuning
 
 METRICS = (
     "auroc",

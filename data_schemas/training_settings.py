@@ -1,10 +1,10 @@
-"""The parts of a task that say how its network is fitted: training, augmentation, tuning."""
+"""The parts of a task that say how its network is fitted: training, augmentation."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from data_schemas.strict import Positive, Share, Strict
 
@@ -93,54 +93,4 @@ class Training(Strict):
     def _some_epochs(self) -> Training:
         if self.frozen_epochs + self.epochs == 0:
             raise ValueError("frozen_epochs and epochs are both 0: nothing would be trained")
-        return self
-
-
-class Range(Strict):
-    """Bounds of one tuned number."""
-
-    min: float
-    max: float
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _rises(self) -> Range:
-        if self.min >= self.max or (self.log and self.min <= 0):
-            raise ValueError("a range needs min below max, and min above 0 where log is true")
-        return self
-
-
-class Tuning(Strict):
-    """KerasTuner's search; the Tuner runs when `enabled`. What is left out of the space keeps the task's value."""
-
-    enabled: bool = False
-    algorithm: Literal["random", "bayesian", "hyperband"] = "random"
-    max_trials: Annotated[int, Field(ge=1)] = 8
-    epochs: Annotated[int, Field(ge=1)] = 3
-    learning_rate: Range | None = None
-    dropout: Range | None = None
-    hidden: tuple[tuple[Annotated[int, Field(gt=0)], ...], ...] = ()
-
-    @field_validator("learning_rate")
-    @classmethod
-    def _rates_are_positive(cls, bounds: Range | None) -> Range | None:
-        if bounds is not None and bounds.min <= 0:
-            raise ValueError(f"min is {bounds.min:g}; a learning rate lies above 0, e.g. {{min: 1.0e-5, max: 1.0e-2}}")
-        return bounds
-
-    @field_validator("dropout")
-    @classmethod
-    def _dropout_is_a_share(cls, bounds: Range | None) -> Range | None:
-        if bounds is not None and not 0 <= bounds.min < bounds.max < 1:
-            raise ValueError(
-                f"{bounds.min:g}..{bounds.max:g}; dropout lies at or above 0 and below 1, e.g. {{min: 0, max: 0.5}}"
-            )
-        return bounds
-
-    @model_validator(mode="after")
-    def _something_is_tuned(self) -> Tuning:
-        if self.enabled and self.learning_rate is None and self.dropout is None and not self.hidden:
-            raise ValueError(
-                "enabled, with nothing to search: give learning_rate, dropout or hidden, or write enabled: false"
-            )
         return self

@@ -47,8 +47,9 @@ def run_training(fn_args: Any) -> None:
     """Trains the task in `fn_args.custom_config` and writes the model and the `model_run` artifact.
 
     Args:
-        fn_args: TFX's `FnArgs`; `custom_config` holds `task` (JSON), `weights` (a path, or empty),
-            `pseudonym_key_id`, and `unfinished`, a folder in which a stopped training is found again by the next run.
+        fn_args: TFX's `FnArgs`; `custom_config` holds `task` (JSON), `weights` (paths by backbone, empty for random
+            ones), `pseudonym_key_id`, and `unfinished`, a folder in which a stopped training is found again by the
+            next run.
     """
     config = fn_args.custom_config
     task = task_from_json(config["task"])
@@ -59,6 +60,7 @@ def run_training(fn_args: Any) -> None:
     run_folder, model_folder = Path(fn_args.model_run_dir), Path(fn_args.serving_model_dir)
     run_folder.mkdir(parents=True, exist_ok=True)
     state_folder = Path(config["unfinished"]) / _identity(fn_args, task)
+    weights = config["weights"][task.model.backbone]
     # Decoded images may be too many for the RAM; on disk they stay no longer than they are needed.
     with tempfile.TemporaryDirectory(dir=run_folder) as scratch:
         splits = read_splits(fn_args, transform, task, Path(scratch), names=("train", "eval", "calibration"))
@@ -68,7 +70,7 @@ def run_training(fn_args: Any) -> None:
             task,
             splits["train"],
             splits["eval"],
-            weights=Path(config["weights"]) if config.get("weights") else None,
+            weights=Path(weights) if weights else None,
             devices=devices,
             state_folder=state_folder,
             log_folder=run_folder / LOG_FOLDER,
@@ -104,7 +106,8 @@ def read_splits(
 def _identity(fn_args: Any, task: Task) -> str:
     """Returns a digest of all that a training depends on: one that was stopped is gone on with for the same alone."""
     config = fn_args.custom_config
-    parts = [task_to_json(task), config["weights_digest"], config["code_digest"], fn_args.transform_graph_path]
+    weights = config["weights_digests"][task.model.backbone]
+    parts = [task_to_json(task), weights, config["code_digest"], fn_args.transform_graph_path]
     return hashlib.sha256("\0".join([*parts, *fn_args.train_files, *fn_args.eval_files]).encode()).hexdigest()[:16]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx.components import ExampleValidator, Trainer, Transform, Tuner
+from tfx.components import ExampleValidator, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
+from tfx.types.standard_artifacts import HyperParameters
 
 from components.champion.component import Champion
 from components.data_check.component import DataCheck
@@ -17,6 +19,7 @@ from components.evaluator.component import Evaluator
 from components.pusher.component import Pusher
 from components.serving_canary.component import ServingCanary
 from components.statistics_gen.component import statistics_gen
+from components.tuner.component import Tuner
 from data_schemas.schema import tabular_features
 from data_schemas.task_file import records_json, task_to_json, transform_json
 from pipeline.settings import PipelineSettings, withdrawals
@@ -24,6 +27,7 @@ from pipeline.settings import PipelineSettings, withdrawals
 PREPROCESSING = "models.preprocessing.preprocessing_fn"
 TUNER = "models.tuner.tuner_fn"
 TRAINER = "models.trainer.run_fn"
+_BEST = "best_hyperparameters"
 
 
 def create_pipeline(settings: PipelineSettings) -> Pipeline:
@@ -78,7 +82,7 @@ def _components(settings: PipelineSettings) -> list[Any]:
     )
     # The order that TFX cannot see in the data: nothing is computed on data that DataCheck refuses.
     transform.add_upstream_node(data_check)
-    tuner = _tuner(settings, examples=examples, transform=transform) if settings.task.tuning.enabled else None
+    tuner = _tuner(settings, examples=examples, transform=transform)
     trainer = _trainer(settings, examples=examples, transform=transform, tuner=tuner)
     before_push = _judges(settings, examples=examples, ingest_report=ingest_report, trainer=trainer)
     evaluator, canary = before_push[-2:]
@@ -121,23 +125,30 @@ def _judges(settings: PipelineSettings, *, examples: Any, ingest_report: Any, tr
     return [champion, evaluator, canary]
 
 
-def _tuner(settings: PipelineSettings, *, examples: Any, transform: Transform) -> Tuner:
+def _tuner(settings: PipelineSettings, *, examples: Any, transform: Transform) -> Tuner | Importer | None:
+    """Returns what gives the Trainer hyperparameters: a search, a former search's winner, or nothing."""
+    if settings.hyperparameters is not None:
+        return Importer(str(settings.hyperparameters), artifact_type=HyperParameters, output_key=_BEST)
+    if not settings.searches:
+        return None
     return Tuner(
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         tuner_fn=TUNER,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config=_training_config(settings),
+        custom_config=_training_config(settings) | {"unfinished": str(settings.unfinished_searches)},
     )
 
 
-def _trainer(settings: PipelineSettings, *, examples: Any, transform: Transform, tuner: Tuner | None) -> Trainer:
+def _trainer(
+    settings: PipelineSettings, *, examples: Any, transform: Transform, tuner: Tuner | Importer | None
+) -> Trainer:
     return Trainer(
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         run_fn=TRAINER,
-        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        hyperparameters=tuner.outputs[_BEST] if tuner else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval", "calibration"]),
         custom_config=_training_config(settings),
@@ -148,7 +159,7 @@ def _training_config(settings: PipelineSettings) -> dict[str, Any]:
     return {
         "task": task_to_json(settings.task),
         "weights": settings.weights,
-        "weights_digest": settings.weights_digest,
+        "weights_digests": settings.weights_digests,
         "pseudonym_key_id": settings.pseudonym_key_id,
         "code_digest": settings.code_digests["training"],
         "unfinished": str(settings.unfinished),

@@ -19,13 +19,15 @@ class PipelineSettings:
         output: absolute path of the folder that receives everything.
         fingerprint: `Manifest.fingerprint()`.
         schema: path of the TFDV schema of the task; its name changes with its content.
-        weights: path of the pretrained weights, or empty; `weights_digest` is their SHA-256.
+        weights: paths of pretrained weights by backbone, empty for random ones; `weights_digests` are their SHA-256.
         withdrawals_digest: who withdrew, as the cache sees it.
         pseudonym_key_id: which key pseudonyms are made with.
         served_state: what is served when the run starts.
         code_digests: by step, a digest of the code it runs, so that changed code is not answered from the cache.
         run_nonce: a text that no other run has; a step that is given it never comes from the cache.
         beam_args: arguments for every Beam step.
+        hyperparameters: folder with a former search's winner, which is used in place of a search; its name changes with
+            its content.
     """
 
     task: Task
@@ -33,14 +35,15 @@ class PipelineSettings:
     output: Path
     fingerprint: str
     schema: Path
-    weights: str
-    weights_digest: str
+    weights: dict[str, str]
+    weights_digests: dict[str, str]
     withdrawals_digest: str
     pseudonym_key_id: str
     served_state: str
     code_digests: dict[str, str]
     run_nonce: str
     beam_args: tuple[str, ...] = ()
+    hyperparameters: Path | None = None
 
     @property
     def pipeline_root(self) -> Path:
@@ -71,6 +74,16 @@ class PipelineSettings:
     def unfinished(self) -> Path:
         """Where a training that is stopped leaves what it has, until it is done."""
         return self.output / "unfinished" / self.task.name / "training"
+
+    @property
+    def unfinished_searches(self) -> Path:
+        """What the Tuner goes on from when it was killed."""
+        return self.output / "unfinished" / self.task.name / "tuning"
+
+    @property
+    def searches(self) -> bool:
+        """Whether the run searches for hyperparameters."""
+        return self.task.tuning.enabled and self.hyperparameters is None
 
     @property
     def accepted_data(self) -> Path:

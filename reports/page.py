@@ -72,7 +72,25 @@ class Table:
         object.__setattr__(self, "numeric", frozenset(numeric))
 
 
-Section = Verdict | Facts | Table
+@dataclass(frozen=True)
+class Figure:
+    """A picture.
+
+    Attributes:
+        heading: what it shows.
+        source: a `data:` URI, since a page has no outside resources.
+        alternative: what it shows, for those who do not see it.
+        note: a sentence under the heading.
+    """
+
+    template: ClassVar[str] = "figure.html.j2"
+    heading: str
+    source: str
+    alternative: str
+    note: str = ""
+
+
+Section = Verdict | Facts | Table | Figure
 
 
 def render_page(title: str, sections: Sequence[Section], *, subtitle: str = "") -> str:
@@ -85,6 +103,12 @@ def render_page(title: str, sections: Sequence[Section], *, subtitle: str = "") 
     """
     template = _environment().get_template("page.html.j2")
     return template.render(title=title, subtitle=subtitle, sections=sections, version=metadata.version("radflow"))
+
+
+def render_sections(sections: Sequence[Section]) -> str:
+    """Returns sections alone, as a fragment to put into a page; all text in it is escaped."""
+    environment = _environment()
+    return "".join(environment.get_template(section.template).render(section=section) for section in sections)
 
 
 @functools.cache

@@ -39,7 +39,7 @@ def test_preparing_writes_the_schema_and_a_private_key(manifest: Path, tmp_path:
     assert settings.schema.is_file()
     assert settings.pseudonym_key.stat().st_mode & 0o777 == 0o600
     assert settings.served_state == "nothing is served"
-    assert settings.weights == ""
+    assert settings.weights == {"small_cnn": ""} and settings.weights_digests == {"small_cnn": ""}
 
 
 def test_two_runs_differ_in_nothing_but_the_nonce(manifest: Path, tmp_path: Path) -> None:

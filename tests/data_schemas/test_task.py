@@ -47,7 +47,14 @@ def test_a_number_must_be_finite(sections: Any, number: float) -> None:
         ({"learning_rate": {"min": 0.0, "max": 0.1}}, "min is 0; a learning rate lies above 0"),
         ({"hidden": [[64, 0]]}, "greater than 0"),
         ({"hidden": [[-8]]}, "greater than 0"),
-        ({"enabled": True}, "nothing to search: give learning_rate, dropout or hidden, or write enabled: false"),
+        ({"enabled": True}, "nothing to search: give one or more of learning_rate, backbone_learning_rate, unfreeze, "),
+        ({"unfreeze": {"min": 0.0, "max": 1.0}}, "0..1; unfreeze lies above 0 and at or below 1"),
+        ({"augmentation": {"min": -1.0, "max": 1.0}}, "min is -1; a factor on strengths is 0 or above"),
+        ({"batch_size": [16, 32, 16]}, "16 stands more than once; list each choice once"),
+        ({"objective": "loss", "loss": ["cross_entropy", "focal"]}, "their values do not compare; use objective: auc"),
+        ({"objective": "accuracy"}, "'auc', 'average_precision' or 'loss'"),
+        ({"parallel_trials": 0}, "greater than or equal to 1"),
+        ({"max_minutes": 0}, "greater than 0"),
     ],
 )
 def test_a_tuning_space_with_values_that_no_task_may_have_is_refused(tuning: dict[str, Any], said: str) -> None:
@@ -61,6 +68,10 @@ def test_a_tuning_space_with_values_that_no_task_may_have_is_refused(tuning: dic
         {"dropout": {"min": 0.0, "max": 0.99}},
         {"learning_rate": {"min": 1e-6, "max": 1.0, "log": True}},
         {"hidden": [[], [1]]},
+        {"batch_size": [8, 16]},
+        {"unfreeze": {"min": 0.1, "max": 1.0}},
+        {"augmentation": {"min": 0.0, "max": 2.0}},
+        {"backbone": ["mobilenet", "densenet121"]},
     ],
 )
 def test_one_tuned_dimension_is_a_space(space: dict[str, Any]) -> None:
