@@ -22,7 +22,7 @@ _LEFT_OUT = (("left out without consent", "without_consent"), ("left out because
 _FOR_MANY = ("auroc", "sensitivity", "specificity")
 _MOST_COLUMNS = 4
 _HOW_TO_READ = (
-    "95 % intervals over patients; sensitivity and what follows it at each finding's operating point, chosen on eval."
+    "95 % intervals over patients; sensitivity and what follows it at each finding's operating point, chosen on calibration."
 )
 
 

@@ -129,7 +129,8 @@ class _Training:
     def run(self) -> Trained:
         phases, first = self._phases(), self._state.phase
         if self._state.history:
-            PROGRESS.info("an earlier training left %d epochs; it goes on from there", len(self._state.history))
+            last = self._state.history[-1]
+            PROGRESS.info("going on after epoch %d of %s, where a training was stopped", last["epoch"], last["phase"])
         for index, phase in enumerate(phases[first:], first):
             self._run_phase(index, phase)
         self._network.model.set_weights(self._state.best_weights)
@@ -160,9 +161,10 @@ class _Training:
         batches = fitting.batches(self._dataset(phase, index))
         clock = _Clock(phase.epochs - state.epoch)
         while state.epoch < phase.epochs and not state.phase_over:
-            self._epoch(phase, fitting, batches, steps, clock=clock)
+            row = self._epoch(phase, fitting, batches, steps)
             state.phase_over = state.stale >= training.patience or state.epoch == phase.epochs
             self._keep_state(fitting)
+            self._say(row, phase, left=clock.left())
 
     def _steps(self) -> int:
         """Steps of an epoch. Several devices share whole batches alone: none of them may get nothing."""
@@ -198,7 +200,7 @@ class _Training:
             whole_batches=self._devices.replicas > 1,
         )
 
-    def _epoch(self, phase: Phase, fitting: Fitting, batches: Iterator[Any], steps: int, *, clock: _Clock) -> None:
+    def _epoch(self, phase: Phase, fitting: Fitting, batches: Iterator[Any], steps: int) -> dict[str, Any]:
         """Fits one epoch, judges the network on `eval`, and keeps the weights if they are the best so far."""
         epoch, started = self._state.epoch + 1, time.monotonic()
 
@@ -220,7 +222,7 @@ class _Training:
             }
             self._keep_best(row)
         self._state.epoch = epoch
-        self._say(row, phase, left=clock.left())
+        return row
 
     def _refuse_divergence(self, phase: Phase, epoch: int, logits: np.ndarray) -> None:
         if not np.isfinite(logits).all():

@@ -152,7 +152,7 @@ def test_a_manifest_in_error_stops_before_any_work_with_every_problem(sample: Pa
     assert not (tmp_path / "output" / "pipeline").exists()
 
 
-def test_a_run_killed_in_training_goes_on_from_its_cache(sample: Path, tmp_path: Path) -> None:
+def test_a_run_killed_in_training_goes_on_from_its_cache_and_its_last_epoch(sample: Path, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task.yaml")
     words = ["run", "--task", str(task), "--manifest", str(sample), "--output", str(tmp_path / "output"), "--json"]
     with subprocess.Popen([*RADFLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -164,4 +164,6 @@ def test_a_run_killed_in_training_goes_on_from_its_cache(sample: Path, tmp_path:
     assert finished.code == 0, finished.err
     line = next(line for line in finished.err.splitlines() if "DicomExampleGen" in line and " s" in line)
     assert "unchanged" in line
+    assert "going on after epoch 1 of all layers" in finished.err
+    assert not list((tmp_path / "output" / "unfinished").rglob("*.npz"))
     assert finished.json["pushed"].endswith("/serving/synthetic_chest/1")
