@@ -42,6 +42,7 @@ _CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transform": (("data_schemas", "models"), _TENSORFLOW),
     "training": (("data_schemas", "evaluation", "models"), (*_TENSORFLOW, "keras-tuner", "scikit-learn")),
     "champion": (("data_schemas", "components.champion"), ()),
+    "model_report": (("data_schemas", "evaluation", "reports", "components.model_report"), ("matplotlib",)),
     "evaluator": (
         ("data_schemas", "evaluation", "components.evaluator"),
         ("numpy", "scikit-learn", "scipy", "tensorflow-model-analysis"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cli.progress import Stage
     from pipeline.settings import PipelineSettings
 
-_STAGES = 11
+_STAGES = 12
 """Nodes of the pipeline without the Tuner, or the Importer in its place."""
 _REFUSED_DATA: dict[str, Any] = {
     **dict.fromkeys(("examples", "patients", "rejected", "without_consent", "withdrawn", "pushed", "metrics")),
@@ -100,7 +100,7 @@ class FinishedRun:
         stages: what ran, and how long.
         log: the full log.
         champion: why the candidate was not compared with what is served; empty when it was.
-        data_report: DataCheck's page.
+        data_report: DataCheck's page; model_report: ModelReport's.
         already_served: the model was served already, so that nothing new was pushed.
     """
 
@@ -110,6 +110,7 @@ class FinishedRun:
     log: Path
     champion: str
     data_report: Path
+    model_report: Path
     already_served: bool
 
     def text(self) -> str:
@@ -217,6 +218,7 @@ def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], l
         log=log,
         champion=champion.properties.get("reason", "") if champion else "",
         data_report=_uri(outputs, "DataCheck", "report") / "data_check.html",
+        model_report=_uri(outputs, "ModelReport", "report") / "model_report.html",
         already_served=bool(pushed and pushed.properties.get(ALREADY_SERVED)),
     )
 

@@ -22,7 +22,8 @@ _LEFT_OUT = (("left out without consent", "without_consent"), ("left out because
 _FOR_MANY = ("auroc", "sensitivity", "specificity")
 _MOST_COLUMNS = 4
 _HOW_TO_READ = (
-    "95 % intervals over patients; sensitivity and what follows it at each finding's operating point, chosen on calibration."
+    "95 % intervals over patients; sensitivity and what follows it at each finding's operating point, chosen on the "
+    "calibration split."
 )
 
 
@@ -32,7 +33,7 @@ def run_text(finished: FinishedRun) -> str:
     parts = [
         stage_table(finished),
         _data_line(result),
-        f"Data report: {finished.data_report}",
+        f"Data report: {finished.data_report}\nModel report: {finished.model_report}",
         f"Test split: {overall['examples']} images of {overall['patients']} patients; {_HOW_TO_READ}",
         finding_table(overall["findings"]),
         _task_line(overall["task"]),

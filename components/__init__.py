@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_ARTIFACT_TYPES = ("DataCheckReport", "IngestReport")
+_ARTIFACT_TYPES = ("DataCheckReport", "IngestReport", "ModelReport")
 
 
 def __getattr__(name: str) -> Any:

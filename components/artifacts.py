@@ -11,6 +11,12 @@ class IngestReport(Artifact):
     TYPE_NAME = "IngestReport"
 
 
+class ModelReport(Artifact):
+    """`model_report.html`: how a model was made, and what its scores mean."""
+
+    TYPE_NAME = "ModelReport"
+
+
 class DataCheckReport(Artifact):
     """`data_check.json` and `data_check.html`: what DataCheck found, and whether the run may go on."""
 

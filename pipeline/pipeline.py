@@ -16,6 +16,7 @@ from components.champion.component import Champion
 from components.data_check.component import DataCheck
 from components.dicom_example_gen.component import DicomExampleGen
 from components.evaluator.component import Evaluator
+from components.model_report.component import ModelReport
 from components.pusher.component import Pusher
 from components.serving_canary.component import ServingCanary
 from components.statistics_gen.component import statistics_gen
@@ -97,7 +98,14 @@ def _components(settings: PipelineSettings) -> list[Any]:
         custom_config={"run_nonce": settings.run_nonce},
     )
     front = [example_gen, statistics, schema_gen, validator, data_check, transform]
-    return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher]
+    report = ModelReport(
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        tuner_results=tuner.outputs["tuner_results"] if isinstance(tuner, Tuner) else None,
+        report_folder=settings.reports,
+        code_digest=digests["model_report"],
+    )
+    return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher, report]
 
 
 def _judges(settings: PipelineSettings, *, examples: Any, ingest_report: Any, trainer: Trainer) -> list[Any]:

@@ -33,7 +33,8 @@ def _finished(*, findings: int = 2, pushed: str | None = "/out/a b/task/3", **ch
     }  # fmt: skip
     values = {
         "result": result, "canary": "", "stages": [Stage("Trainer", 1.5, cached=False)], "log": Path("/out/log"),
-        "champion": "", "data_report": Path("/out/data_check.html"), "already_served": False,
+        "champion": "", "data_report": Path("/out/data_check.html"),
+        "model_report": Path("/out/model_report.html"), "already_served": False,
     }  # fmt: skip
     return FinishedRun(**(values | changes))  # type: ignore[arg-type]
 
