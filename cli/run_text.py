@@ -21,10 +21,7 @@ _HEADINGS = {
 _LEFT_OUT = (("left out without consent", "without_consent"), ("left out because the patient withdrew", "withdrawn"))
 _FOR_MANY = ("auroc", "sensitivity", "specificity")
 _MOST_COLUMNS = 4
-_HOW_TO_READ = (
-    "95 % intervals over patients; sensitivity and what follows it at each finding's operating point, chosen on the "
-    "calibration split."
-)
+_HOW_TO_READ = "95 % intervals over patients; sensitivity and what follows it at each finding's operating point."
 
 
 def run_text(finished: FinishedRun) -> str:
