@@ -68,13 +68,12 @@ def _meaning(description: ModelDescription) -> Verdict:
     shares = ", ".join(f"{name} {share:.1%}" for name, share in description.scores_prevalence.items())
     where = "the task declares for deployment" if description.deployment_prevalence else "the calibration split has"
     rest = f"Fitted: {_METHODS[calibration.method]} ({calibration.images} images, {calibration.patients} patients)."
-    if description.calibrated:
-        return Verdict(
-            "Calibrated", f"Scores are probabilities at the prevalence that {where}: {shares}. {rest}", "good"
-        )
-    return Verdict(
-        "Not calibrated", f"Scores order images; as probabilities they are not to be trusted. {rest}", "warn"
-    )
+    if not description.calibrated:
+        text = f"Scores order images; as probabilities they are not to be trusted. {rest}"
+        return Verdict("Not calibrated", text, "warn")
+    text = f"Scores are probabilities at the prevalence that {where}: {shares}. {rest}"
+    whole = calibration.method != "temperature"
+    return Verdict("Calibrated" if whole else "Calibrated in part", text, "good" if whole else "warn")
 
 
 def _training_facts(description: ModelDescription, history: Sequence[dict[str, Any]]) -> Facts:
