@@ -38,7 +38,7 @@ test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
 
 .PHONY: test-unit
 test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
-	@$(PYTEST) -q -m 'not pipeline and not seeds and not fuzz'
+	@$(PYTEST) -q -m 'not pipeline and not seeds and not fuzz and not backbones'
 
 .PHONY: test-seeds
 test-seeds: .venv ## train on several seeds and check that the demo's result does not hang on one
@@ -48,8 +48,12 @@ test-seeds: .venv ## train on several seeds and check that the demo's result doe
 test-fuzz: .venv ## inspect 20,000 mutated DICOM files in processes of their own
 	@$(PYTEST) -q -m fuzz --timeout 2400
 
+.PHONY: test-backbones
+test-backbones: .venv ## build, train, serve and explain every backbone
+	@$(PYTEST) -q -m backbones --timeout 2400
+
 .PHONY: test-all
-test-all: test test-seeds test-fuzz ## run every test; the slow targets take up to 40 minutes each
+test-all: test test-seeds test-fuzz test-backbones ## run every test; the slow targets take up to 40 minutes each
 
 .PHONY: lint
 lint: .venv ## check style, formatting, types and the import rules

@@ -111,13 +111,13 @@ def _find_all_weights(task: Task, values: dict[str, Any] | None, *, folder: Path
         ConfigurationError: a backbone cannot be built, the tuning space has values that no task may have, or weights
             are nowhere to be had.
     """
-    backbone_row(task.model, channels=task.channels)
+    backbone_row(task.model, size=task.image.size)
     if values is None and task.tuning.enabled:
         check_space(task)
         _require_no_worker()
     models = models_to_build(task) if values is None else (apply_hyperparameters(task, values).model,)
     for model in models:
-        backbone_row(model, channels=task.channels)
+        backbone_row(model, size=task.image.size)
     return {model.backbone: find_weights(model, folder=folder) for model in models}
 
 

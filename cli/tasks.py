@@ -39,6 +39,6 @@ def _checked(path: str) -> str:
     from models.backbones import backbone_row
 
     task = load_task(path)
-    backbone_row(task.model, channels=task.channels)
+    backbone_row(task.model, size=task.image.size)
     kind = task.labels.type.replace("_", "-")
     return f"{task.name}: a valid {kind} task with labels {', '.join(task.labels.names)}, and {len(task.gates)} gates"

@@ -186,23 +186,60 @@ class DataPolicy(Strict):
     drift: Policy = "warn"
 
 
+class PublishedWeights(Strict):
+    """A weights file on the web, which is used only when its bytes are those that were published.
+
+    Attributes:
+        url: where it is fetched from, http or https.
+        sha256: its SHA-256 in hex.
+    """
+
+    url: Text
+    sha256: str
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_http(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^/\s]+/\S+", url):
+            raise ValueError("write the whole address, https://HOST/PATH")
+        return url
+
+    @field_validator("sha256")
+    @classmethod
+    def _digest_is_hex(cls, digest: str) -> str:
+        if not re.fullmatch("[0-9a-fA-F]{64}", digest):
+            raise ValueError("a SHA-256 is 64 hex digits; `sha256sum FILE` prints it")
+        return digest.lower()
+
+
 class Model(Strict):
     """The network: a row of `models.backbones`, the weights it starts from, and the head on top.
 
     Attributes:
         backbone: a name from the registry.
-        weights: `imagenet`, `none` (random), or the path of a weights file.
+        weights: `imagenet`, `none` (random), the path of a weights file, or where one is published.
+        scaling: how the weights want the image, where that is not how the backbone's ImageNet weights want it.
         alpha: width multiplier, for the MobileNets.
         hidden: widths of the head's hidden layers.
         dropout: share dropped before each head layer.
     """
 
     backbone: Text = "mobilenet"
-    weights: Text = "imagenet"
+    weights: Text | PublishedWeights = "imagenet"
+    scaling: Literal["unit", "byte", "tf", "torch", "caffe"] | None = None
     alpha: Positive | None = None
     pooling: Literal["avg", "max"] = "avg"
     hidden: tuple[Annotated[int, Field(gt=0)], ...] = ()
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _weights_are_told(cls, weights: Any) -> Any:
+        if isinstance(weights, PublishedWeights) or (isinstance(weights, str) and weights):
+            return weights
+        if isinstance(weights, dict) and set(weights) == {"url", "sha256"}:
+            return weights
+        raise ValueError("write `imagenet`, `none`, the path of a weights file, or `{url: https://..., sha256: ...}`")
 
 
 class Task(Strict):

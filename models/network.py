@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
-from data_schemas.errors import WeightsError
 from data_schemas.task import Task
 from models.backbones import Backbone, backbone_row, load_builder
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STANDARD_DEVIATION = (0.229, 0.224, 0.225)
+from models.input_layers import match_channels, scale
+from models.weight_files import assign_weights, leaves
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Network:
             share: share of its layers with weights, counted from the top, that are.
         """
         self.features.trainable = trainable
-        layers = [layer for layer in _leaves(self.features) if layer.weights]
+        layers = [layer for layer in leaves(self.features) if layer.weights]
         frozen = round((1.0 - share) * len(layers))
         for place, layer in enumerate(layers):
             settled = self.pretrained and isinstance(layer, keras.layers.BatchNormalization)
@@ -61,14 +58,17 @@ def build_network(task: Task, *, weights: Path | None) -> Network:
 
     Raises:
         ConfigurationError: the model section cannot be built.
+        WeightsError: the file does not fit the backbone.
     """
     keras.utils.set_random_seed(task.training.seed)
-    row = backbone_row(task.model, channels=task.channels)
+    row = backbone_row(task.model, size=task.image.size)
     image = keras.Input((*task.image.size, task.channels), name="image")
     backbone = _build_backbone(row, task, channels=row.channels or task.channels)
     if weights is not None:
-        _load_weights(backbone, weights, name=task.model.backbone)
-    features = keras.Model(image, backbone(_scale(_match_channels(image, row.channels), row.scaling)), name="features")
+        published = weights.name == row.weights_url(task.model.alpha).rpartition("/")[2]
+        assign_weights(backbone, weights, published=published)
+    scaled = scale(match_channels(image, row.channels), task.model.scaling or row.scaling)
+    features = keras.Model(image, _cut(backbone, row.feature_map)(scaled), name="features")
     head = _build_head(features.output.shape[1:], task)
     model = keras.Model(image, head(features(image)), name=task.name)
     return Network(
@@ -86,14 +86,11 @@ def _build_backbone(row: Backbone, task: Task, *, channels: int) -> keras.Model:
     return backbone
 
 
-def _load_weights(backbone: keras.Model, weights: Path, *, name: str) -> None:
-    try:
-        backbone.load_weights(str(weights))
-    except (ValueError, OSError) as error:
-        raise WeightsError(
-            f"the weights {weights.name} do not fit the backbone {name}: name the file made for it (without top, of "
-            "the same alpha), or write `imagenet` or `none`"
-        ) from error
+def _cut(backbone: keras.Model, feature_map: str) -> keras.Model:
+    """Returns a backbone up to the layer of its last feature map: VGG has a pooling behind it."""
+    if feature_map not in {layer.name for layer in backbone.layers[:-1]}:
+        return backbone
+    return keras.Model(backbone.input, backbone.get_layer(feature_map).output, name=backbone.name)
 
 
 def _build_head(shape: tuple[int, ...], task: Task) -> keras.Model:
@@ -106,35 +103,3 @@ def _build_head(shape: tuple[int, ...], task: Task) -> keras.Model:
     x = keras.layers.Dropout(task.model.dropout, name="dropout")(x)
     logits = keras.layers.Dense(len(task.labels.names), dtype="float32", name="logits")(x)
     return keras.Model(feature_map, logits, name="head")
-
-
-def _match_channels(image: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-    if channels and image.shape[-1] == 1 and channels > 1:
-        return keras.layers.Concatenate(name="gray_to_color")([image] * channels)
-    return image
-
-
-def _scale(image: keras.KerasTensor, scaling: str) -> keras.KerasTensor:
-    """Scales an image in 0..1 as keras.applications' `preprocess_input` of the same mode would."""
-    if scaling == "unit":
-        return image
-    if scaling == "tf":
-        return keras.layers.Rescaling(2.0, offset=-1.0, name="scale_tf")(image)
-    if scaling == "torch":
-        mean, deviation = _IMAGENET_MEAN, _IMAGENET_STANDARD_DEVIATION
-        return keras.layers.Normalization(
-            axis=-1, mean=list(mean), variance=[value**2 for value in deviation], name="scale_torch"
-        )(image)
-    bgr_mean = [103.939, 116.779, 123.68]
-    return keras.layers.Normalization(axis=-1, mean=bgr_mean, variance=[1.0] * 3, name="scale_caffe")(
-        keras.layers.Rescaling(255.0, name="to_255")(image[..., ::-1])
-    )
-
-
-def _leaves(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """Yields the layers that contain no others, from the image to the features."""
-    children = getattr(layer, "layers", None)
-    if children is None:
-        yield layer
-    for child in children or ():
-        yield from _leaves(child)

@@ -84,7 +84,7 @@ def check_space(task: Task) -> None:
         ends: Sequence[Any] = (dimension.min, dimension.max) if isinstance(dimension, Range) else dimension
         for value in ends:
             changed = apply_hyperparameters(task, {name: _spelt(value)}, mend=f"mend tuning.{name} in the task")
-            backbone_row(changed.model, channels=changed.channels)
+            backbone_row(changed.model, size=changed.image.size)
 
 
 def models_to_build(task: Task) -> tuple[Model, ...]:

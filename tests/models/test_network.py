@@ -1,6 +1,8 @@
-"""Networks: scaling against keras.applications' own, freezing, and the three views."""
+"""Networks: freezing, channels, and the three views."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from data_schemas.task import Task
 from models.explanations import grad_cam, integrated_gradients
-from models.network import Network, _scale, build_network
+from models.network import Network, build_network
 from tests.models.tasks import demo_task
 
 
@@ -16,15 +18,6 @@ from tests.models.tasks import demo_task
 def tiny() -> tuple[Task, Network]:
     task = demo_task(image={"size": (32, 32)}, model={"pooling": "avg", "hidden": (8,)})
     return task, build_network(task, weights=None)
-
-
-@pytest.mark.parametrize(("mode", "application"), [("tf", "mobilenet"), ("torch", "densenet"), ("caffe", "resnet")])
-def test_scaling_equals_keras_applications(mode: str, application: str) -> None:
-    image = np.random.default_rng(0).random((2, 4, 4, 3), np.float32)
-    inputs = keras.Input((4, 4, 3))
-    ours = keras.Model(inputs, _scale(inputs, mode))(image)
-    theirs = getattr(keras.applications, application).preprocess_input(image * 255.0)
-    np.testing.assert_allclose(ours, theirs, atol=2e-5 if mode != "caffe" else 1e-3)
 
 
 def test_features_and_head_compose_to_the_model(tiny: tuple[Task, Network]) -> None:
@@ -42,9 +35,9 @@ def test_a_frozen_backbone_leaves_only_the_head_to_fit(tiny: tuple[Task, Network
     assert len(network.model.trainable_variables) > 4
 
 
-def test_a_pretrained_backbone_keeps_its_batch_norm_frozen(tmp_path: pytest.TempPathFactory) -> None:
+def test_a_pretrained_backbone_keeps_its_batch_norm_frozen(tmp_path: Path) -> None:
     task = demo_task(image={"size": (32, 32)}, model={"backbone": "mobilenet", "alpha": 0.25, "weights": "imagenet"})
-    file = f"{tmp_path}/own.weights.h5"
+    file = tmp_path / "own.weights.h5"
     keras.applications.MobileNet((32, 32, 3), alpha=0.25, include_top=False, weights=None).save_weights(file)
     network = build_network(task, weights=file)
     network.set_backbone_trainable(True)
@@ -85,3 +78,29 @@ def test_integrated_gradients_find_the_pixel_that_decides() -> None:
     expected = np.zeros((8, 8))
     expected[3, 5] = 1
     np.testing.assert_allclose(heatmap[0], expected, atol=1e-6)
+
+
+def test_windows_are_mixed_into_the_colors_of_pretrained_weights(tmp_path: Path) -> None:
+    windows = [{"center": 40, "width": 400}, {"center": 300, "width": 1500}]
+    task = demo_task(
+        modalities=("CT",),
+        intensity={"policy": "hounsfield", "windows": windows},
+        image={"size": (32, 32)},
+        model={"backbone": "mobilenet", "alpha": 0.25, "weights": "imagenet"},
+    )
+    keras.applications.MobileNet((32, 32, 3), alpha=0.25, include_top=False, weights=None).save_weights(
+        tmp_path / "own.weights.h5"
+    )
+    network = build_network(task, weights=tmp_path / "own.weights.h5")
+    network.set_backbone_trainable(True)
+    mix = network.features.get_layer("windows_to_color")
+    assert len(mix.trainable_variables) == 1 and network.pretrained
+    network.set_backbone_trainable(False)
+    assert not mix.trainable_variables
+    first = np.random.default_rng(5).random((1, 32, 32, 1), np.float32)
+    gray = build_network(
+        task.model_copy(update={"intensity": demo_task().intensity}), weights=tmp_path / "own.weights.h5"
+    )
+    # Two windows that show the same are as gray as one.
+    both = np.concatenate([first, first], axis=-1)
+    np.testing.assert_allclose(network.features(both), gray.features(first), atol=1e-5)
