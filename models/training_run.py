@@ -57,7 +57,7 @@ def run_training(fn_args: Any) -> None:
         task = apply_hyperparameters(task, fn_args.hyperparameters["values"])
     devices = find_devices(task.training.precision)  # before anything else is done with TensorFlow
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    run_folder, model_folder = Path(fn_args.model_run_dir), Path(fn_args.serving_model_dir)
+    run_folder = Path(fn_args.model_run_dir)
     run_folder.mkdir(parents=True, exist_ok=True)
     state_folder = Path(config["unfinished"]) / _identity(fn_args, task)
     weights = config["weights"][task.model.backbone]
@@ -73,15 +73,25 @@ def run_training(fn_args: Any) -> None:
             weights=Path(weights) if weights else None,
             devices=devices,
             state_folder=state_folder,
-            log_folder=run_folder / LOG_FOLDER,
+            log_folder=run_folder / LOG_FOLDER if devices.chief else None,
         )
-        scope = fit_scope(trained.network, splits["train"], seed=task.training.seed)
-        description = _describe(task, trained, scope, splits["calibration"])
-        write_contact_sheet(run_folder / CONTACT_SHEET_FILE, splits["train"], task)
+        if devices.chief:  # of several workers, whose weights are all the same
+            _keep(trained, splits, fn_args=fn_args, transform=transform, task=task)
+            shutil.rmtree(state_folder, ignore_errors=True)
+
+
+def _keep(
+    trained: Trained, splits: dict[str, SplitData], *, fn_args: Any, transform: tft.TFTransformOutput, task: Task
+) -> None:
+    """Fits what decides on the calibration split, and writes the model and what the run leaves."""
+    run_folder, model_folder = Path(fn_args.model_run_dir), Path(fn_args.serving_model_dir)
+    scope = fit_scope(trained.network, splits["train"], seed=task.training.seed)
+    description = _describe(task, trained, scope, splits["calibration"])
     export_model(trained.network, transform, description=description, scope=scope, folder=model_folder)
-    _write_assets(model_folder / ASSETS, description, list(splits.values()), key_id=config["pseudonym_key_id"])
+    key_id = fn_args.custom_config["pseudonym_key_id"]
+    _write_assets(model_folder / ASSETS, description, list(splits.values()), key_id=key_id)
     _write_run(run_folder, trained, splits["eval"], description=description)
-    shutil.rmtree(state_folder, ignore_errors=True)
+    write_contact_sheet(run_folder / CONTACT_SHEET_FILE, splits["train"], task)
 
 
 def read_splits(
