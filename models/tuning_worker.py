@@ -53,7 +53,9 @@ def _work(folder: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not `sys.stdin.read`, whose lock this thread would hold when the interpreter shuts down.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os._exit(1)
 
 
