@@ -102,6 +102,7 @@ class FinishedRun:
         champion: why the candidate was not compared with what is served; empty when it was.
         data_report: DataCheck's page; model_report: ModelReport's.
         already_served: the model was served already, so that nothing new was pushed.
+        search: which hyperparameters were found; empty where none were looked for.
     """
 
     result: dict[str, Any]
@@ -112,6 +113,7 @@ class FinishedRun:
     data_report: Path
     model_report: Path
     already_served: bool
+    search: str = ""
 
     def text(self) -> str:
         """Returns the result for people."""
@@ -220,7 +222,16 @@ def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], l
         data_report=_uri(outputs, "DataCheck", "report") / "data_check.html",
         model_report=_uri(outputs, "ModelReport", "report") / "model_report.html",
         already_served=bool(pushed and pushed.properties.get(ALREADY_SERVED)),
+        search=_search(outputs),
     )
+
+
+def _search(outputs: Any) -> str:
+    """Returns what the Tuner found, in a sentence; empty where it did not run."""
+    from reports.tuning import load_results, tuning_sentence
+
+    artifact = outputs.get("Tuner", "tuner_results")
+    return f"{tuning_sentence(load_results(artifact.uri))} All trials: {artifact.uri}" if artifact else ""
 
 
 def _uri(outputs: Any, node: str, output: str) -> Path:

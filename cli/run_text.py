@@ -31,6 +31,7 @@ def run_text(finished: FinishedRun) -> str:
         stage_table(finished),
         _data_line(result),
         f"Data report: {finished.data_report}\nModel report: {finished.model_report}",
+        finished.search,
         f"Test split: {overall['examples']} images of {overall['patients']} patients; {_HOW_TO_READ}",
         finding_table(overall["findings"]),
         _task_line(overall["task"]),

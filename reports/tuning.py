@@ -43,6 +43,18 @@ def trials_csv(results: TuningResults) -> str:
     return text.getvalue()
 
 
+def tuning_sentence(results: TuningResults) -> str:
+    """Returns which hyperparameters were found, and how good they were on eval."""
+    best = results.best
+    if best is None:
+        return f"Search for hyperparameters: none of {len(results.trials)} trials was completed."
+    values = ", ".join(f"{name} {_spelt(value)}" for name, value in best.hyperparameters.items())
+    return (
+        f"Search for hyperparameters: the best of {len(results.trials)} trials is number {best.number} ({values}), "
+        f"{_NAMES[results.objective]} {best.objective:.3f} on eval."
+    )
+
+
 def tuning_section(results: TuningResults) -> str:
     """Returns the search as an HTML fragment for a report: what was looked for and found, a plot and a table."""
     return render_sections(tuning_sections(results))

@@ -58,6 +58,11 @@ def test_the_text_has_metrics_with_intervals_gates_and_a_command_that_can_be_pas
     assert max(map(len, text.splitlines())) <= 160
 
 
+def test_the_text_says_what_a_search_found_where_there_was_one() -> None:
+    assert "\n\nSearch for hyperparameters: x\n\n" in _finished(search="Search for hyperparameters: x").text()
+    assert "\n\n\n" not in _finished().text()
+
+
 def test_many_findings_get_a_row_each() -> None:
     assert any(line.startswith("finding6  0.900") for line in _finished(findings=7).text().splitlines())
 

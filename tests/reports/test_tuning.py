@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from data_schemas.tuning_results import Trial, TuningResults
-from reports.tuning import best_so_far, load_results, trials_csv, trials_svg, tuning_section, write_results
+from reports.tuning import (
+    best_so_far,
+    load_results,
+    trials_csv,
+    trials_svg,
+    tuning_section,
+    tuning_sentence,
+    write_results,
+)
 
 
 def _results(objective: str = "auc") -> TuningResults:
@@ -33,6 +41,13 @@ def test_the_best_is_the_highest_auc_or_the_lowest_loss() -> None:
     assert [each.number for each in (_results().best, _results("loss").best) if each] == [3, 1]
     assert best_so_far(_results()) == [0.8, 0.9, 0.9]
     assert best_so_far(_results("loss")) == [0.8, 0.8, 0.8]
+
+
+def test_the_sentence_names_the_best_and_its_values() -> None:
+    said = "the best of 4 trials is number 3 (learning_rate 0.002, hidden 64), AUC 0.900 on eval."
+    assert tuning_sentence(_results()) == f"Search for hyperparameters: {said}"
+    failed = _results().model_copy(update={"trials": _results().trials[1:2]})
+    assert tuning_sentence(failed).endswith("none of 1 trials was completed.")
 
 
 def test_the_table_has_every_trial_and_empty_cells_for_what_it_has_not() -> None:
