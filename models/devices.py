@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -58,13 +59,18 @@ def find_devices(precision: Precision = "auto", *, cpu_precision: str = "float32
 
     Args:
         precision: `auto` takes bfloat16 or float16 on GPUs that are fast at it, and `cpu_precision` elsewhere.
-        cpu_precision: what the backbone was measured to be fastest in on a CPU.
+        cpu_precision: what the backbone was measured to be fastest in on a CPU that has the format.
 
     Raises:
         ConfigurationError: TF_CONFIG is set and is not what TensorFlow describes, or TensorFlow ran something before.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    chosen = precision if precision != "auto" else _fast_precision(gpus) if gpus else cpu_precision
+    if precision != "auto":
+        chosen: str = precision
+    elif gpus:
+        chosen = _fast_precision(gpus)
+    else:
+        chosen = cpu_precision if cpu_precision == "float32" or _cpu_has_bfloat16() else "float32"
     workers, index = _cluster()
     if workers > 1:
         return Devices(_multi_worker(), chosen, chief=index == 0)
@@ -79,6 +85,12 @@ def _fast_precision(gpus: list[tf.config.PhysicalDevice]) -> str:
     if least >= _BFLOAT16_CAPABILITY:
         return "mixed_bfloat16"
     return "mixed_float16" if least >= _FLOAT16_CAPABILITY else "float32"
+
+
+def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Returns whether the processor multiplies bfloat16 itself; others emulate it, slowly."""
+    flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def _cluster() -> tuple[int, int]:

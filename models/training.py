@@ -16,6 +16,7 @@ import tensorflow as tf
 from data_schemas.errors import TrainingDiverged
 from data_schemas.task import Task
 from models.augmentation import make_augment, make_mixup
+from models.backbones import BACKBONES
 from models.devices import Devices, find_devices
 from models.eval_metrics import eval_metrics, monitored
 from models.fitting import Fitting, Forward
@@ -95,10 +96,15 @@ def train(
         train_split,
         eval_split,
         weights=weights,
-        devices=devices or find_devices(task.training.precision),
+        devices=devices or task_devices(task),
         state_folder=state_folder,
         log_folder=log_folder,
     ).run()
+
+
+def task_devices(task: Task) -> Devices:
+    """Returns what a task's network is fitted on here; must come before anything else that TensorFlow does."""
+    return find_devices(task.training.precision, cpu_precision=BACKBONES[task.model.backbone].cpu_precision)
 
 
 class _Training:

@@ -32,12 +32,11 @@ from evaluation.calibration import calibrated_logits, to_probabilities
 from evaluation.decision_rules import CalibrationCases, fit_decision_rules
 from evaluation.prevalence import carried, complete, logit_shift
 from models.contact_sheet import write_contact_sheet
-from models.devices import find_devices
 from models.export import export_model
 from models.fitting import Forward
 from models.scope import ScopeModel, fit_scope, scope_scores
 from models.split_data import PROGRESS, SplitData, load_split
-from models.training import Trained, train
+from models.training import Trained, task_devices, train
 from models.tuning_space import apply_hyperparameters
 
 _USES = {"train": "train on", "eval": "stop on", "calibration": "calibrate on"}
@@ -55,7 +54,7 @@ def run_training(fn_args: Any) -> None:
     task = task_from_json(config["task"])
     if fn_args.hyperparameters:
         task = apply_hyperparameters(task, fn_args.hyperparameters["values"])
-    devices = find_devices(task.training.precision)  # before anything else is done with TensorFlow
+    devices = task_devices(task)  # before anything else is done with TensorFlow
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     run_folder = Path(fn_args.model_run_dir)
     run_folder.mkdir(parents=True, exist_ok=True)

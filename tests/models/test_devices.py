@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 
 from data_schemas.errors import ConfigurationError
-from models.devices import Devices, _fast_precision, find_devices
+from models import devices
+from models.devices import Devices, _cpu_has_bfloat16, _fast_precision, find_devices
 from models.network import build_network
 from models.training import train
 from tests.models.splits import SIZE, quarter_split
@@ -86,7 +87,19 @@ def test_one_device_and_float32_without_gpus() -> None:
     found = find_devices()
     assert (found.replicas, found.precision, found.chief) == (1, "float32", True)
     assert find_devices("mixed_bfloat16").precision == "mixed_bfloat16"
-    assert find_devices(cpu_precision="mixed_bfloat16").precision == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [("sse4_2 avx512_bf16 fma", "mixed_bfloat16"), ("amx_bf16", "mixed_bfloat16"), ("avx2", "float32")],
+)
+def test_a_cpu_without_bfloat16_stays_with_float32(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str, precision: str
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags\t: {flags}\n")
+    monkeypatch.setattr(devices, "_cpu_has_bfloat16", lambda: _cpu_has_bfloat16(tmp_path / "cpuinfo"))
+    assert find_devices(cpu_precision="mixed_bfloat16").precision == precision
+    assert find_devices().precision == "float32"
 
 
 @pytest.mark.parametrize(
