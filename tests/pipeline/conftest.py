@@ -50,6 +50,7 @@ def write_task(path: Path, **changes: Any) -> Path:
     task = load_task("synthetic_chest").model_dump(mode="json")
     task["image"] |= {"size": [64, 64], "max_side": 128}
     task["training"] |= {"epochs": 2}
+    task["decisions"] |= {"age_range": [40, 59]}
     task["splits"] = {"train": 0.4, "eval": 0.25, "calibration": 0.1, "test": 0.25, "salt": ""}
     task["gates"] = [
         {"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.0},

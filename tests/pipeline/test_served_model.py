@@ -11,6 +11,7 @@ import pytest
 
 from data_schemas.description import ModelDescription
 from data_schemas.task_file import load_task
+from data_schemas.wire import example_pb2
 from imaging.example import serving_examples
 from serving.server.servable import Servable
 from tests.pipeline.conftest import Run
@@ -92,6 +93,30 @@ def test_no_image_and_a_label_out_of_range_are_refused_in_words(model: Servable,
         model.run("serving_default", {"inputs": records[:0]})
     with pytest.raises(Exception, match="indices"):
         model.run("explain", {"inputs": records[:1], "label": np.array([3])})
+
+
+def test_a_header_that_is_not_meant_for_the_model_is_out_of_scope(model: Servable, records: np.ndarray) -> None:
+    """The task is for people of 40 to 59 years."""
+    changed = []
+    for age in (39.9, 40.0, 59.9, 60.0, None):
+        example = example_pb2.Example.FromString(records[0])
+        ages = example.features.feature["age_years"].float_list
+        del ages.value[:]
+        ages.value.extend([] if age is None else [age])
+        changed.append(example.SerializeToString())
+    outputs = model.run("serving_default", {"inputs": np.array(changed, object)})
+    assert outputs["age_check"].tolist() == [b"mismatch", b"match", b"match", b"mismatch", b"unknown"]
+    assert outputs["out_of_scope"][[0, 3]].all()
+    assert set(outputs["modality_check"].tolist()) == {b"match"}
+    np.testing.assert_allclose(outputs["scores"], np.tile(outputs["scores"][:1], (5, 1)), atol=1e-6)
+
+
+def test_a_record_without_any_header_is_unknown(model: Servable, records: np.ndarray) -> None:
+    example = example_pb2.Example.FromString(records[0])
+    for name in ("modality", "view", "age_years"):
+        del example.features.feature[name]
+    outputs = model.run("serving_default", {"inputs": np.array([example.SerializeToString()], object)})
+    assert [outputs[f"{name}_check"][0] for name in ("modality", "view", "age")] == [b"unknown"] * 3
 
 
 def test_describe_tells_a_client_all_it_needs(model: Servable, first_run: Run) -> None:
