@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from serving.client import ModelClient, Prediction
 
 NOTE = "Research software, not a medical device."
-SIGNATURES = {"grad-cam": "explain", "integrated-gradients": "explain_integrated_gradients"}
+SIGNATURES = {"layer-cam": "explain", "integrated-gradients": "explain_integrated_gradients"}
 """The model's signature of each method of explanation."""
 
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PNG",
         help="where --explain writes its heatmap, pixel for pixel the file's image: black is 0, white the highest",
     )
-    parser.add_argument("--method", choices=SIGNATURES, default="grad-cam", help="how to explain [%(default)s]")
+    parser.add_argument("--method", choices=SIGNATURES, default="layer-cam", help="how to explain [%(default)s]")
     parser.add_argument(
         "--overlay", action="store_true", help="draw the heatmap over the image, in colours, with a legend to its right"
     )

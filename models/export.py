@@ -15,7 +15,7 @@ import tensorflow_transform as tft
 from data_schemas import features
 from data_schemas.description import ModelDescription
 from models.decision_graph import DecisionGraph
-from models.explanations import grad_cam, integrated_gradients
+from models.explanations import integrated_gradients, layer_cam
 from models.network import Network
 from models.scope import ScopeModel, out_of_scope_score
 
@@ -90,7 +90,7 @@ class _Served(tf.Module):
         return {"classes": outputs["classes"], "scores": outputs["scores"]}
 
     def explain(self, inputs: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
-        heatmap, logits = grad_cam(self._network, self._images(inputs), label)
+        heatmap, logits = layer_cam(self._network, self._images(inputs), label)
         return {"heatmap": heatmap, "scores": self._decisions.answer(logits)["scores"]}
 
     def integrate(self, inputs: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:

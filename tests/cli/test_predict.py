@@ -108,7 +108,7 @@ def test_a_heatmap_has_the_films_rows_and_columns(served_toy, film, expected_sco
     out = tmp_path / "heatmap.png"
     heatmap = explain(served_toy, film, out)
     explained = json.loads(capsys.readouterr().out)["explained"]
-    assert explained == {"label": "cavity", "method": "grad-cam", "heatmap": str(out)}
+    assert explained == {"label": "cavity", "method": "layer-cam", "heatmap": str(out)}
     assert heatmap.shape == (96, 80)
     # The toy's 8 rows rise from 0 to the score; the film's 96 have 12 for each.
     assert heatmap[0].tolist() == [0] * 80
@@ -255,6 +255,6 @@ def test_of_many_frames_the_one_that_scores_highest_is_explained(cine, monkeypat
     assert run("--server", "localhost:1", cine, "--explain", "nodule", "--heatmap", out) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert client.explained == [3]
-    explained = {"label": "nodule", "method": "grad-cam", "heatmap": str(out)}
+    explained = {"label": "nodule", "method": "layer-cam", "heatmap": str(out)}
     assert [answer.get("explained") for answer in answers] == [None, None, explained]
     assert cv2.imread(str(out), cv2.IMREAD_UNCHANGED).shape == (32, 32)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from data_schemas.task import Task
-from models.explanations import grad_cam, integrated_gradients
 from models.network import Network, build_network
 from tests.models.tasks import demo_task
 
@@ -52,32 +51,6 @@ def test_the_same_seed_builds_the_same_network() -> None:
     first, second = (build_network(task, weights=None).model.get_weights() for _ in range(2))
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("explain", [grad_cam, integrated_gradients])
-def test_heatmaps_have_the_image_size_and_lie_in_0_to_1(tiny: tuple[Task, Network], explain: object) -> None:
-    _, network = tiny
-    images = np.random.default_rng(2).random((3, 32, 32, 1), np.float32)
-    heatmap, logits = explain(network, keras.ops.convert_to_tensor(images), np.array([0, 1, 2], np.int64))
-    assert heatmap.shape == (3, 32, 32)
-    assert np.min(heatmap) >= 0 and np.max(heatmap) <= 1
-    np.testing.assert_allclose(logits, network.model(images, training=False), rtol=1e-4, atol=1e-5)
-
-
-def test_integrated_gradients_find_the_pixel_that_decides() -> None:
-    # A network that looks at one pixel alone: its logit is 5 times the brightness there.
-    image = keras.Input((8, 8, 1))
-    kernel = np.zeros((64, 2), np.float32)
-    kernel[3 * 8 + 5, 1] = 5
-    dense = keras.layers.Dense(2, use_bias=False)
-    features = keras.Model(image, keras.layers.Rescaling(1.0)(image))
-    head = keras.Model(image, dense(keras.layers.Flatten()(image)))
-    dense.set_weights([kernel])
-    network = Network(keras.Model(image, head(features(image))), features, head, pretrained=False, jit_compile=False)
-    heatmap, _ = integrated_gradients(network, np.ones((1, 8, 8, 1), np.float32), np.array([1], np.int64))
-    expected = np.zeros((8, 8))
-    expected[3, 5] = 1
-    np.testing.assert_allclose(heatmap[0], expected, atol=1e-6)
 
 
 def test_windows_are_mixed_into_the_colors_of_pretrained_weights(tmp_path: Path) -> None:
