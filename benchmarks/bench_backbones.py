@@ -30,6 +30,7 @@ _PACKAGES = ("keras", "tensorflow", "numpy")
 _STEPS = 3
 _LABELS = 2
 _PATIENCE_S = 1.0
+_HOPELESS = 3.0
 
 
 def main() -> int:
@@ -41,7 +42,7 @@ def main() -> int:
         details[name] = _summary(first, blocks)
         print(f"{name}: {details[name]}", flush=True)
         ratios += [
-            Ratio(f"{name}: {variant} over float32", [a / b for a, b in zip(times, blocks["float32"], strict=True)])
+            Ratio(f"{name}: {variant} over float32", [a / b for a, b in zip(times, blocks["float32"], strict=False)])
             for variant, times in blocks.items()
             if variant != "float32" and "float32" in blocks
         ]
@@ -79,14 +80,21 @@ def _measure(name: str, arguments: argparse.Namespace) -> tuple[dict[str, float]
             ready[variant], blocks[variant] = (process, ours), []
         else:
             process.kill()
-    for _ in range(arguments.blocks):
+    for block in range(arguments.blocks):
         for variant, (_, connection) in ready.items():
-            connection.send(_STEPS)
-            blocks[variant].append(connection.recv())
+            if not _hopeless(blocks, variant):
+                connection.send(_STEPS if block else 1)
+                blocks[variant].append(connection.recv())
     for process, connection in ready.values():
         connection.send(0)
         process.join()
     return first, blocks
+
+
+def _hopeless(blocks: dict[str, list[float]], variant: str) -> bool:
+    """Tells whether the first block settled that a variant is no help, so that no more time goes into it."""
+    first, plain = blocks[variant][:1], blocks.get("float32", [])[:1]
+    return bool(first and plain and first[0] > _HOPELESS * plain[0])
 
 
 def _receive(connection: Connection, process: int, *, limit: float) -> float:
