@@ -121,6 +121,8 @@ def _purge(named: frozenset[str], output: Path) -> None:
         for path in _image_holders(folder):
             removed += 1
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if removed:
+        shutil.rmtree(output / "unfinished", ignore_errors=True)  # what was stopped may have learnt from the patient
     print(f"Removed: {removed} folders and files of cached records." if removed else "There were no records to remove.")
 
 

@@ -43,8 +43,8 @@ class TaskTuner(BaseTuner):
         task: the task.
         splits: what trials fit (`train`) and are judged on (`eval`).
         weights: pretrained weights' files by backbone, empty for random ones.
-        folder: where the search is kept, so that a killed one goes on; the same whenever task, data and code are.
-        scratch: a folder for what worker processes are handed; needed by a chief alone.
+        folder: where the search is kept, so that a killed one goes on; the same whenever task, data and code are. What
+            worker processes are handed lies there too, for as long as they work.
 
     Raises:
         ConfigurationError: the objective cannot be computed on `eval`.
@@ -57,14 +57,13 @@ class TaskTuner(BaseTuner):
         *,
         weights: Mapping[str, str],
         folder: Path,
-        scratch: Path | None = None,
     ) -> None:
         if not _has_objective(splits[1].labels, task):
             raise ConfigurationError(
                 f"tuning.objective {task.tuning.objective} needs a finding that some images of eval have and others "
                 "have not, and there is none: use objective: loss, or more data"
             )
-        self._task, self._splits, self._weights, self._scratch = task, splits, weights, scratch or folder
+        self._task, self._splits, self._weights, self._handed = task, splits, weights, folder / "workers"
         oracle = make_oracle(task) if _is_worker() else open_oracle(task, folder)
         super().__init__(oracle=oracle, directory=str(folder), project_name=PROJECT)
 
@@ -75,9 +74,9 @@ class TaskTuner(BaseTuner):
             SearchFailed: none was completed, or a worker process ended before its time.
         """
         if _has_chief() and not _is_worker():
-            say_where_to_join(self._scratch, self._task, self._splits, self._weights)
+            say_where_to_join(self._handed, self._task, self._splits, self._weights)
         if self._task.tuning.parallel_trials > 1 and not _has_chief():
-            run_workers(self.oracle, self._scratch, self._task, self._splits, self._weights)
+            run_workers(self.oracle, self._handed, self._task, self._splits, self._weights)
         else:
             super().search(*args, **kwargs)
         if not _is_worker() and not self.results().completed:

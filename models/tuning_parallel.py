@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,12 +36,12 @@ _POLL_S = 0.2
 _STOP_TIMEOUT_S = 10.0
 
 
-def run_workers(oracle: Any, scratch: Path, task: Task, splits: Splits, weights: Mapping[str, str]) -> None:
+def run_workers(oracle: Any, handed: Path, task: Task, splits: Splits, weights: Mapping[str, str]) -> None:
     """Runs the trials of an oracle in worker processes, and returns when there are no more.
 
     Args:
         oracle: a `models.tuning_oracle.SearchOracle`.
-        scratch: a folder for what the workers are handed.
+        handed: a folder for what the workers are handed, removed when they have ended.
         task: the task; `tuning.parallel_trials` is the number of workers.
         splits: `train` and `eval`.
         weights: pretrained weights' files by backbone.
@@ -51,17 +52,20 @@ def run_workers(oracle: Any, scratch: Path, task: Task, splits: Splits, weights:
     count = min(task.tuning.parallel_trials, task.tuning.max_trials - len(oracle.end_order))
     if count < 1:
         return
-    write_job(scratch, task, splits, weights)
-    with _chief(oracle) as port, _workers(scratch, count=count, port=port) as workers:
-        _wait(workers)
+    write_job(handed, task, splits, weights)
+    try:
+        with _chief(oracle) as port, _workers(handed, count=count, port=port) as workers:
+            _wait(workers)
+    finally:
+        shutil.rmtree(handed)
 
 
-def say_where_to_join(scratch: Path, task: Task, splits: Splits, weights: Mapping[str, str]) -> None:
+def say_where_to_join(handed: Path, task: Task, splits: Splits, weights: Mapping[str, str]) -> None:
     """Writes what workers on other machines are handed, and says what to start there."""
-    write_job(scratch, task, splits, weights)
+    write_job(handed, task, splits, weights)
     PROGRESS.info(
         "waiting for workers at %s:%s; on each: python -m models.tuning_worker %s",
-        os.environ["KERASTUNER_ORACLE_IP"], os.environ["KERASTUNER_ORACLE_PORT"], scratch,
+        os.environ["KERASTUNER_ORACLE_IP"], os.environ["KERASTUNER_ORACLE_PORT"], handed,
     )  # fmt: skip
 
 

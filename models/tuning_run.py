@@ -26,16 +26,16 @@ def open_search(fn_args: Any) -> TaskTuner:
     """
     task, config = task_from_json(fn_args.custom_config["task"]), fn_args.custom_config
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    scratch = Path(fn_args.working_dir)
-    splits = read_splits(fn_args, transform, task, scratch / "cache", names=("train", "eval"))
     data = [*fn_args.train_files, *fn_args.eval_files, fn_args.transform_graph_path]
     digest = search_digest(task, data, code=config["code_digest"], weights=config["weights_digests"])
+    folder = Path(config["unfinished"]) / digest
+    # Decoded images that do not fit the memory lie with the search: a run that was killed leaves no copy elsewhere.
+    splits = read_splits(fn_args, transform, task, folder / "cache", names=("train", "eval"))
     return TaskTuner(
         task,
         (splits["train"], splits["eval"]),
         weights=config["weights"],
-        folder=Path(config["unfinished"]) / digest,
-        scratch=scratch / "workers",
+        folder=folder,
     )
 
 

@@ -24,15 +24,15 @@ from tests.models.searches import StandIn, search_task, tiny_splits
 ROOT = Path(__file__).parents[2]
 
 
-def _workers(scratch: Path) -> list[int]:
-    """Returns the process ids of workers that were handed a folder."""
+def _workers(folder: Path) -> list[int]:
+    """Returns the process ids of the workers of a search."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:  # it has just ended
             continue
-        if b"models.tuning_worker" in words and str(scratch).encode() in words:
+        if b"models.tuning_worker" in words and str(folder / "workers").encode() in words:
             found.append(int(process.name))
     return found
 
@@ -44,13 +44,12 @@ def _wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
-def _tuner(folder: Path, scratch: Path, trials: int = 4, workers: int = 2) -> TaskTuner:
-    task = search_task(max_trials=trials, parallel_trials=workers)
-    return TaskTuner(task, tiny_splits(), weights={}, folder=folder, scratch=scratch)
+def _tuner(folder: Path, workers: int = 2) -> TaskTuner:
+    return TaskTuner(search_task(parallel_trials=workers), tiny_splits(), weights={}, folder=folder)
 
 
 def test_two_workers_run_every_trial_once_and_the_best_is_the_best_of_all(tmp_path: Path) -> None:
-    tuner = _tuner(tmp_path / "search", tmp_path / "scratch")
+    tuner = _tuner(tmp_path)
     tuner.search()
     results = tuner.results()
     assert [(trial.number, trial.status) for trial in results.trials] == [(n, "completed") for n in (1, 2, 3, 4)]
@@ -59,39 +58,39 @@ def test_two_workers_run_every_trial_once_and_the_best_is_the_best_of_all(tmp_pa
     assert results.best is not None and results.best.objective == max(trial.objective or 0 for trial in results.trials)
     assert tuner.get_best_hyperparameters()[0].values == results.best.hyperparameters
     assert {trial.epochs for trial in results.trials} == {1} and all(trial.seconds for trial in results.trials)
-    assert _workers(tmp_path / "scratch") == []
+    assert _workers(tmp_path) == [] and not (tmp_path / "workers").exists()
 
 
 def test_when_a_worker_dies_the_others_are_stopped_and_the_search_can_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scratch, caught = tmp_path / "scratch", []
+    caught = []
 
     def search() -> None:
         try:
-            _tuner(tmp_path / "search", scratch).search()
+            _tuner(tmp_path).search()
         except SearchFailed as error:
             caught.append(str(error))
 
     thread = threading.Thread(target=search)
     thread.start()
-    _wait_for(lambda: len(_workers(scratch)) == 2)
-    os.kill(_workers(scratch)[0], signal.SIGKILL)
+    _wait_for(lambda: len(_workers(tmp_path)) == 2)
+    os.kill(_workers(tmp_path)[0], signal.SIGKILL)
     thread.join(60)
     assert len(caught) == 1 and "a worker process of the search ended with status -9" in caught[0]
     assert "Run again: what was completed is kept" in caught[0]
-    assert _workers(scratch) == []
+    assert _workers(tmp_path) == []
     monkeypatch.setattr(models.tuning, "train", lambda *_, **__: StandIn({"eval_auc": 0.5}))
-    tuner = _tuner(tmp_path / "search", scratch, workers=1)
+    tuner = _tuner(tmp_path, workers=1)
     tuner.search()
     assert len(tuner.results().completed) == 4
 
 
 def test_a_search_that_has_ended_starts_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models.tuning, "train", lambda *_, **__: StandIn({"eval_auc": 0.5}))
-    _tuner(tmp_path / "search", tmp_path / "scratch", workers=1).search()
-    _tuner(tmp_path / "search", tmp_path / "scratch").search()
-    assert not (tmp_path / "scratch").exists()
+    _tuner(tmp_path, workers=1).search()
+    _tuner(tmp_path).search()
+    assert not (tmp_path / "workers").exists()
 
 
 def test_workers_end_with_a_chief_that_is_killed(tmp_path: Path) -> None:
@@ -105,11 +104,11 @@ def test_workers_end_with_a_chief_that_is_killed(tmp_path: Path) -> None:
 def test_keras_tuners_own_variables_make_a_chief_and_a_worker(tmp_path: Path) -> None:
     cluster = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(_free_port())}
     chief_command = [sys.executable, "-m", "tests.models.searches", str(tmp_path)]
-    worker_command = [sys.executable, "-m", "models.tuning_worker", str(tmp_path)]
+    worker_command = [sys.executable, "-m", "models.tuning_worker", str(tmp_path / "workers")]
     with subprocess.Popen(
         chief_command, cwd=ROOT, env=os.environ | cluster | {"KERASTUNER_TUNER_ID": "chief"}, stderr=subprocess.PIPE
     ) as chief:
-        _wait_for((tmp_path / "job.json").is_file)
+        _wait_for((tmp_path / "workers" / "job.json").is_file)
         worker = subprocess.run(
             worker_command, cwd=ROOT, env=os.environ | cluster | {"KERASTUNER_TUNER_ID": "worker1"}, check=False
         )

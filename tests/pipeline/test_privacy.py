@@ -121,8 +121,12 @@ def test_a_withdrawn_patient_leaves_no_image_and_is_in_no_later_run(
 ) -> None:
     patient, image = _a_training_image(output)
     assert any(image in data for _, data in contents(output))
+    stopped = output / "unfinished" / "synthetic_chest" / "training" / "0" / "weights.npz"
+    stopped.parent.mkdir(parents=True, exist_ok=True)
+    stopped.write_bytes(b"what a stopped training had learnt")
     withdrawn = radflow("withdraw", patient, "--output", output)
     assert withdrawn.code == 0, withdrawn.err
+    assert not stopped.exists()
     assert "in the data of former runs" in withdrawn.out and "1 model was trained on the patient" in withdrawn.out
     assert str(output / "serving" / "synthetic_chest" / "1") in withdrawn.out
     assert not any(image in data for _, data in contents(output))
