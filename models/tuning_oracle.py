@@ -200,7 +200,7 @@ def open_oracle(task: Task, folder: Path) -> SearchOracle:
         oracle = make_oracle(task)
         oracle.open(folder)
     if oracle.end_order:
-        PROGRESS.info("going on with a search of which %d trials have ended", len(oracle.end_order))
+        PROGRESS.info("going on with a search; trials that have ended: %d", len(oracle.end_order))
     return oracle
 
 

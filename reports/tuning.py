@@ -47,7 +47,7 @@ def tuning_sentence(results: TuningResults) -> str:
     """Returns which hyperparameters were found, and how good they were on eval."""
     best = results.best
     if best is None:
-        return f"Search for hyperparameters: none of {len(results.trials)} trials was completed."
+        return f"Search for hyperparameters: no trial was completed, of {len(results.trials)}."
     values = ", ".join(f"{name} {_spelt(value)}" for name, value in best.hyperparameters.items())
     return (
         f"Search for hyperparameters: the best of {len(results.trials)} trials is number {best.number} ({values}), "

@@ -289,7 +289,7 @@ def test_a_process_killed_in_a_trial_goes_on_and_every_trial_ends_once(tmp_path:
     with _start(tmp_path, SECONDS_A_TRAINING="0") as second:
         _, said = second.communicate(timeout=120)
     assert second.returncode == 0, said
-    assert b"going on with a search of which 2 trials have ended" in said
+    assert b"going on with a search; trials that have ended: 2" in said
     notes = _notes(tmp_path)
     ended = Counter(note for note in notes if note.startswith("end"))
     assert len(ended) == 5 and set(ended.values()) == {1}

@@ -31,7 +31,7 @@ def test_a_tuned_multi_label_task_runs_to_its_end(sample: Path, tmp_path: Path) 
         "run", "--task", task, "--manifest", _manifest(sample, tmp_path), "--output", tmp_path / "output", "--json"
     )
     assert finished.code == 0, finished.err
-    assert "trial" in finished.err and "[13/13] ModelReport" in finished.err
+    assert "trial" in finished.err and "[13/13] Pusher" in finished.err
     findings = finished.json["metrics"]["overall"]["findings"]
     assert set(findings) == {"nodule", "cavity"}
     assert all(0 <= metrics["auroc"]["value"] <= 1 for metrics in findings.values())
@@ -63,7 +63,7 @@ def _use_the_winner_again(task: Path, folder: Path, tuned: float) -> None:
     )
     assert again.code == 0, again.err
     assert "trial" not in again.err and "Tuner" not in again.err
-    assert "] Importer" in again.err and "[13/13] ModelReport" in again.err
+    assert "] Importer" in again.err and "[13/13] Pusher" in again.err
     newest = max((output / "serving" / "synthetic_findings").iterdir(), key=lambda path: int(path.name))
     description = json.loads((newest / "assets.extra" / "description.json").read_text())
     assert description["task"]["training"]["learning_rate"] == pytest.approx(tuned)

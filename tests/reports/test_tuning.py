@@ -47,7 +47,7 @@ def test_the_sentence_names_the_best_and_its_values() -> None:
     said = "the best of 4 trials is number 3 (learning_rate 0.002, hidden 64), AUC 0.900 on eval."
     assert tuning_sentence(_results()) == f"Search for hyperparameters: {said}"
     failed = _results().model_copy(update={"trials": _results().trials[1:2]})
-    assert tuning_sentence(failed).endswith("none of 1 trials was completed.")
+    assert tuning_sentence(failed).endswith("no trial was completed, of 1.")
 
 
 def test_the_table_has_every_trial_and_empty_cells_for_what_it_has_not() -> None:
