@@ -15,6 +15,8 @@ HISTORY_FILE = "history.json"
 """In the Trainer's `model_run`: one object an epoch."""
 CONTACT_SHEET_FILE = "contact_sheet.png"
 """In the Trainer's `model_run`: training images as they are, and as augmentation changes them."""
+EXPLANATION_CHECKS_FILE = "explanation_checks.json"
+"""In the Trainer's `model_run`: by method, how alike maps stay while the network's weights become random."""
 LOG_FOLDER = "tensorboard"
 """In the Trainer's `model_run`: TensorBoard's events."""
 

@@ -9,11 +9,18 @@ import numpy as np
 import scipy.stats
 import tensorflow as tf
 
-from models.explanations import Explanation
-from models.network import Network
+from data_schemas.task import Task
+from models.explanations import Explanation, integrated_gradients, layer_cam
+from models.fitting import Forward
+from models.network import Network, build_network
+from models.split_data import SplitData
 from models.weight_files import leaves
 
+_IMAGES, _STAGES = 8, 2
 Explain = Callable[[Network, tf.Tensor, tf.Tensor], Explanation]
+
+
+_SERVED: dict[str, Explain] = {"layer-cam": layer_cam, "integrated-gradients": integrated_gradients}
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,25 @@ def weight_randomization(
     finally:
         untrained.model.set_weights(random)
     return tuple(found)
+
+
+def check_explanations(network: Network, split: SplitData, task: Task) -> dict[str, list[dict[str, float]]]:
+    """Returns, for each served method, how alike its maps stay while a network's weights become random.
+
+    Args:
+        network: as it is exported.
+        split: a few of its images are explained, each for the label that scores highest.
+        task: what the network was built from.
+    """
+    chosen = np.sort(np.random.default_rng(task.training.seed).permutation(len(split))[:_IMAGES])
+    images = np.asarray(split.images[chosen])
+    label = Forward(network.model)(images).argmax(axis=1)
+    untrained = build_network(task, weights=None)
+    found = {}
+    for name, explain in _SERVED.items():
+        stages = weight_randomization(explain, network, untrained, images=images, label=label, stages=_STAGES)
+        found[name] = [vars(stage) for stage in stages]
+    return found
 
 
 def _cascade(network: Network, stages: int) -> Iterator[tuple[int, float, int]]:

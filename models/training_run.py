@@ -21,6 +21,7 @@ from data_schemas.model_files import (
     CONTACT_SHEET_FILE,
     DESCRIPTION_FILE,
     EVAL_SCORES_FILE,
+    EXPLANATION_CHECKS_FILE,
     HISTORY_FILE,
     LOG_FOLDER,
     TASK_FILE,
@@ -32,6 +33,7 @@ from evaluation.calibration import calibrated_logits, to_probabilities
 from evaluation.decision_rules import CalibrationCases, fit_decision_rules
 from evaluation.prevalence import carried, complete, logit_shift
 from models.contact_sheet import write_contact_sheet
+from models.explanation_checks import check_explanations
 from models.export import export_model
 from models.fitting import Forward
 from models.scope import ScopeModel, fit_scope, scope_scores
@@ -91,6 +93,9 @@ def _keep(
     _write_assets(model_folder / ASSETS, description, list(splits.values()), key_id=key_id)
     _write_run(run_folder, trained, splits["eval"], description=description)
     write_contact_sheet(run_folder / CONTACT_SHEET_FILE, splits["train"], task)
+    (run_folder / EXPLANATION_CHECKS_FILE).write_text(
+        json.dumps(check_explanations(trained.network, splits["eval"], task))
+    )
 
 
 def read_splits(

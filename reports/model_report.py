@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from data_schemas.description import ModelDescription
 from data_schemas.training_settings import Augmentation
 from data_schemas.tuning_results import TuningResults
 from evaluation.conformal import fewest_patients
-from reports.page import Cell, Facts, Figure, Section, Table, Verdict, render_page
+from reports.page import Cell, Facts, Figure, Section, Table, Tag, Verdict, render_page
 from reports.tuning import tuning_sections
 
 _METHODS = {
@@ -23,6 +23,8 @@ _METHODS = {
     "platt": "a slope and an intercept a finding",
     "none": "nothing was fitted, for want of patients; intercepts only undo the class weights",
 }
+_ALIKE = 0.5
+"""Rank correlation from which maps of a network without any learnt weight count as unchanged."""
 _BLUE, _RED = "#2a5d9f", "#b0452c"
 
 
@@ -34,6 +36,7 @@ class ModelReport:
         description: what the model says of itself.
         history: a row an epoch, as the Trainer wrote it.
         contact_sheet: PNG of training images and what augmentation makes of them.
+        explanation_checks: by method, stages of random weights with `share` of the layers and `similarity` of the maps.
         tuning: the search for hyperparameters, if there was one.
         more: sections of other steps, put at the end.
     """
@@ -41,6 +44,7 @@ class ModelReport:
     description: ModelDescription
     history: Sequence[dict[str, Any]]
     contact_sheet: bytes
+    explanation_checks: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
     tuning: TuningResults | None = None
     more: Sequence[Section] = field(default=())
 
@@ -55,6 +59,7 @@ class ModelReport:
             _labels_table(self.description),
             *_sets_table(self.description),
             _scope_facts(self.description),
+            *_explanations_table(self.explanation_checks),
             *(tuning_sections(self.tuning) if self.tuning else ()),
             *self.more,
             Table("Limitations", ("",), [(text,) for text in task.limitations or ("none declared",)]),
@@ -209,6 +214,24 @@ def _scope_facts(description: ModelDescription) -> Facts:
         ("age", "any" if ages is None else f"{ages[0]:g} to {ages[1]:g} years"),
     ]
     return Facts(facts, heading="In scope")
+
+
+def _explanations_table(checks: Mapping[str, Sequence[Mapping[str, float]]]) -> tuple[Table, ...]:
+    """Says whether maps change with what the network has learnt."""
+    if not checks:
+        return ()
+    shares = [f"{stage['share']:.0%} of the layers random" for stage in next(iter(checks.values()))]
+    rows: list[list[Cell]] = []
+    for name, stages in checks.items():
+        values = [stage["similarity"] for stage in stages]
+        depends = values[-1] < _ALIKE
+        verdict = Tag("depends on the weights", "good") if depends else Tag("hardly depends on the weights", "bad")
+        rows.append([name, *(f"{value:+.2f}" for value in values), verdict])
+    note = (
+        "Rank correlation of a few eval images' maps with those of the same network, its layers made random from the "
+        "logits down. A map that stays as it is shows the image, and nothing that was learnt (Adebayo et al. 2018)."
+    )
+    return (Table("Explanations: do the maps depend on what was learnt", ("Method", *shares, ""), rows, note=note),)
 
 
 def _data_uri(content: bytes, kind: str) -> str:

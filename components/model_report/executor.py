@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from data_schemas.description import ModelDescription
-from data_schemas.model_files import ASSETS, CONTACT_SHEET_FILE, DESCRIPTION_FILE, HISTORY_FILE
+from data_schemas.model_files import ASSETS, CONTACT_SHEET_FILE, DESCRIPTION_FILE, EXPLANATION_CHECKS_FILE, HISTORY_FILE
 from reports.model_report import ModelReport
 from reports.tuning import load_results
 
@@ -36,6 +36,7 @@ class Executor(base_executor.BaseExecutor):
             description=ModelDescription.model_validate_json((serving / ASSETS / DESCRIPTION_FILE).read_text()),
             history=json.loads((run / HISTORY_FILE).read_text()),
             contact_sheet=(run / CONTACT_SHEET_FILE).read_bytes(),
+            explanation_checks=json.loads((run / EXPLANATION_CHECKS_FILE).read_text()),
             tuning=load_results(Path(artifact_utils.get_single_uri(trials))) if trials else None,
         )
         page = report.to_html()

@@ -140,3 +140,15 @@ def test_what_people_read_beside_the_model_says_the_same(first_run: Run) -> None
         report["patients"]["train"] + report["patients"]["eval"] + report["patients"]["calibration"]
     )
     assert not set(trained_on["patients"]) & set(report["patients"]["test"])
+
+
+def test_the_run_leaves_a_report_of_how_the_model_was_made(first_run: Run) -> None:
+    (page,) = first_run.output.glob("reports/*/model_report.html")
+    text = page.read_text()
+    for heading in ("Epoch by epoch", "What training sees", "From logits to flags", "Sets of labels", "Explanations"):
+        assert heading in text
+    (run,) = first_run.output.glob("pipeline/Trainer/model_run/*")
+    checks = json.loads((run / "explanation_checks.json").read_text())
+    assert set(checks) == {"layer-cam", "integrated-gradients"}
+    assert all(stages[-1]["share"] == 1 for stages in checks.values())
+    assert list((run / "tensorboard").iterdir())

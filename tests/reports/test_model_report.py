@@ -27,7 +27,7 @@ HISTORY = [
 ]
 
 
-def _page(**changes: Any) -> str:
+def _description(**changes: Any) -> ModelDescription:
     values: dict[str, Any] = {
         "task": demo_task(limitations=("Only <drawn> images.",), training={"augmentation": {"mixup": 0.2}}),
         "operating_points": {"normal": 0.5, "nodule": 0.123, "cavity": 0.456},
@@ -44,7 +44,11 @@ def _page(**changes: Any) -> str:
         "scope": Scope(threshold=1.25, in_scope_share=0.98, patients=50),
         "radflow_version": "0",
     }
-    return ModelReport(ModelDescription(**values | changes), HISTORY, b"png").to_html()
+    return ModelDescription(**values | changes)
+
+
+def _page(**changes: Any) -> str:
+    return ModelReport(_description(**changes), HISTORY, b"png").to_html()
 
 
 def _text(page: str) -> str:
@@ -111,16 +115,16 @@ def test_curves_are_the_same_bytes_for_the_same_numbers() -> None:
     assert curves_svg(HISTORY) == curves_svg(HISTORY) != curves_svg(HISTORY[:2])
 
 
+@pytest.mark.parametrize(("similarity", "says"), [(0.1, "depends on the weights"), (0.9, "hardly depends on")])
+def test_a_map_that_stays_without_learnt_weights_is_called_so(similarity: float, says: str) -> None:
+    stages = [{"layers": 2, "share": 0.5, "similarity": 0.7}, {"layers": 4, "share": 1.0, "similarity": similarity}]
+    report = ModelReport(_description(), HISTORY, b"", explanation_checks={"layer-cam": stages})
+    assert f"layer-cam +0.70 {similarity:+.2f} {says}" in _text(report.to_html())
+
+
 def test_sections_of_other_steps_are_shown() -> None:
-    description = ModelDescription(
-        task=demo_task(),
-        operating_points=dict.fromkeys(("normal", "nodule", "cavity"), 0.5),
-        prevalence=dict.fromkeys(("normal", "nodule", "cavity"), 0.3),
-        calibration=Calibration.identity(3),
-        radflow_version="0",
-    )
     more = [Table("Sanity", ("what", "found"), [("a", "b")])]
-    assert "Sanity" in ModelReport(description, HISTORY, b"", more=more).to_html()
+    assert "Sanity" in ModelReport(_description(), HISTORY, b"", more=more).to_html()
 
 
 @pytest.mark.parametrize("monitor", ["auc", "average_precision"])
