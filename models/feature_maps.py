@@ -18,8 +18,8 @@ _MOVED = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D, keras.layers.Inpu
 def feature_maps(network: Network) -> keras.Model:
     """Returns a model from the image to the network's feature maps at `STRIDES`, finest first, and its last one.
 
-    The map of a stride is the last in the network that is as fine as that. Where the image is small or the network
-    coarse, several strides share one map, which is there once.
+    The map of a stride is the last that is as fine as that and that everything passes: none in a branch, or beside a
+    shortcut. Where the image is small or the network coarse, several strides share one map, which is there once.
 
     Args:
         network: the network; the returned model shares its weights.
@@ -34,9 +34,22 @@ def feature_maps(network: Network) -> keras.Model:
 
 
 def _last_as_fine(model: keras.Model, rows: float) -> keras.Layer | None:
-    """Returns the last layer that puts out a map (n, rows, columns, filters) of at least so many rows."""
-    fine = [layer for layer in model.layers if not isinstance(layer, _MOVED) and _rows(layer) >= rows]
+    """Returns the last layer everything passes whose map (n, rows, columns, filters) has at least so many rows."""
+    fine = [layer for layer in _waists(model) if not isinstance(layer, _MOVED) and _rows(layer) >= rows]
     return fine[-1] if fine else None
+
+
+def _waists(model: keras.Model) -> list[keras.Layer]:
+    """Returns the layers after which no output of an earlier one is needed, from the image on."""
+    needed_until = {
+        id(tensor): place for place, layer in enumerate(model.layers) for tensor in keras.tree.flatten(layer.input)
+    }
+    found, needed = [], 0
+    for place, layer in enumerate(model.layers):
+        if needed <= place:
+            found.append(layer)
+        needed = max([needed, *(needed_until.get(id(tensor), 0) for tensor in keras.tree.flatten(layer.output))])
+    return found
 
 
 def _rows(layer: keras.Layer) -> int:

@@ -122,6 +122,21 @@ def test_feature_maps_are_a_4th_an_8th_and_a_16th_of_the_image(model: dict[str, 
     np.testing.assert_allclose(maps(image)[-1], network.features(image), atol=1e-4)
 
 
+def test_no_feature_map_lies_in_a_branch_or_beside_a_shortcut() -> None:
+    image = keras.Input((32, 32, 1))
+    before = keras.layers.Conv2D(3, 3, 4, padding="same", name="before")(image)
+    shortcut = keras.layers.Conv2D(3, 1, name="beside")(before)
+    joined = keras.layers.Add(name="joined")([before, shortcut])
+    branches = [keras.layers.Conv2D(2, 3, 2, padding="same")(keras.layers.ReLU()(joined)) for _ in range(2)]
+    features = keras.Model(image, keras.layers.Concatenate(name="last")(branches))
+    head = keras.Sequential([keras.Input((4, 4, 4)), keras.layers.GlobalAveragePooling2D()])
+    network = Network(keras.Model(image, head(features(image))), features, head, pretrained=False, jit_compile=False)
+    fine, *_, last = feature_maps(network)(tf.ones((1, 32, 32, 1)))
+    expected = keras.Model(image, [joined, features.output])(tf.ones((1, 32, 32, 1)))
+    np.testing.assert_allclose(fine, expected[0], atol=1e-6)
+    np.testing.assert_allclose(last, expected[1], atol=1e-6)
+
+
 def test_a_small_image_has_each_feature_map_once() -> None:
     maps = feature_maps(build_network(demo_task(image={"size": (16, 16)}), weights=None))
     # Of 16 pixels, small_cnn makes 8, 4, 2 and 1.
