@@ -73,10 +73,17 @@ bench: .venv ## print the speed ratios, each measured in one run
 	@for benchmark in $(wildcard benchmarks/bench_*.py); do $(BENCHMARK) "$$benchmark" || exit 1; done
 
 .PHONY: bench-monai
-bench-monai: .venv ## compare the ingest with MONAI's, in an environment of its own (3 GB)
+bench-monai: .venv .bench-monai ## compare the ingest with MONAI's, in an environment of its own (3 GB)
+	@$(BENCHMARK) benchmarks/monai_bench.py
+
+.PHONY: bench-monai-training
+bench-monai-training: .venv .bench-monai ## compare the training with MONAI's, in the same environment
+	@$(BENCHMARK) benchmarks/monai_training_bench.py
+
+.PHONY: .bench-monai
+.bench-monai: $(UV)
 	$(call step,making the environment of MONAI,test -x .bench-monai/bin/python || $(UV) venv --no-project --python 3.10 .bench-monai)
 	$(call step,installing MONAI,$(UV) pip install --python .bench-monai/bin/python -r benchmarks/requirements-monai.txt)
-	@$(BENCHMARK) benchmarks/monai_bench.py
 
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies again and write requirements.txt

@@ -9,6 +9,7 @@ import keras
 
 from data_schemas.task import Task
 from models.backbones import Backbone, backbone_row, load_builder
+from models.fused_batch_norm import fuse_batch_norms
 from models.input_layers import match_channels, scale
 from models.weight_files import assign_weights, leaves
 
@@ -67,6 +68,8 @@ def build_network(task: Task, *, weights: Path | None) -> Network:
     if weights is not None:
         published = weights.name == row.weights_url(task.model.alpha).rpartition("/")[2]
         assign_weights(backbone, weights, published=published)
+    else:  # pretrained statistics stay as they are, and there is nothing to fuse
+        backbone = fuse_batch_norms(backbone)
     scaled = scale(match_channels(image, row.channels), task.model.scaling or row.scaling)
     features = keras.Model(image, _cut(backbone, row.feature_map)(scaled), name="features")
     head = _build_head(features.output.shape[1:], task)

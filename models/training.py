@@ -231,7 +231,9 @@ class _Training:
         return row
 
     def _refuse_divergence(self, phase: Phase, epoch: int, logits: np.ndarray) -> None:
-        if not np.isfinite(logits).all():
+        # Logits can be finite where weights are not: oneDNN's ReLU turns what is not a number into 0.
+        weights = self._network.model.get_weights()
+        if not all(np.isfinite(one).all() for one in (logits, *weights)):
             training = self._task.training
             raise TrainingDiverged(
                 f"training diverged in epoch {epoch} of the phase {phase.name!r}: lower training.learning_rate "
