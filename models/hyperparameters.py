@@ -24,8 +24,9 @@ def read_hyperparameters(source: Path, task: Task) -> dict[str, Any]:
     Raises:
         ConfigurationError: there is no such file, it holds no hyperparameters, or the task cannot take them.
     """
-    path = _newest(source, task) if source.is_dir() else source
+    path = source
     try:
+        path = _newest(source, task) if source.is_dir() else source
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(

@@ -80,6 +80,11 @@ def check_space(task: Task) -> None:
     Raises:
         ConfigurationError: one of them makes a task that cannot be trained.
     """
+    if len(task.tuning.backbone) > 1 and task.model.weights not in ("none", "imagenet"):
+        raise ConfigurationError(
+            f"tuning.backbone lists {', '.join(task.tuning.backbone)}, and model.weights is a file, which fits one of "
+            "them: write `imagenet` or `none`, or leave tuning.backbone out"
+        )
     for name, dimension in task.tuning.dimensions.items():
         ends: Sequence[Any] = (dimension.min, dimension.max) if isinstance(dimension, Range) else dimension
         for value in ends:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import local_runner
 from data_schemas.errors import ConfigurationError
@@ -69,3 +72,107 @@ def test_a_backbone_that_does_not_exist_stops_before_any_work(manifest: Path, tm
     with pytest.raises(ConfigurationError, match=f"choose one of {', '.join(BACKBONES)}"):
         local_runner.prepare(str(tmp_path / "task.yaml"), manifest, output=tmp_path / "output")
     assert not (tmp_path / "output").exists()
+
+
+def _task_file(folder: Path, **sections: Any) -> str:
+    (folder / "task.yaml").write_text(yaml.safe_dump(demo_task(**sections).model_dump(mode="json")))
+    return str(folder / "task.yaml")
+
+
+BACKBONES_TO_TRY = {
+    "model": {"backbone": "mobilenet", "weights": "imagenet", "alpha": 0.25},
+    "tuning": {"enabled": True, "backbone": ("mobilenet", "densenet121")},
+}
+MOBILENET, DENSENET = (
+    BACKBONES[name].weights_url(alpha).rsplit("/", 1)[1] for name, alpha in (("mobilenet", 0.25), ("densenet121", None))
+)
+
+
+def test_the_weights_of_every_backbone_to_try_are_found_before_any_work(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing can be fetched
+    task, weights = _task_file(tmp_path, **BACKBONES_TO_TRY), tmp_path / "weights"
+    weights.mkdir()
+    (weights / MOBILENET).write_bytes(b"mobilenet")
+    with pytest.raises(ConfigurationError, match=DENSENET):
+        local_runner.prepare(task, manifest, output=tmp_path / "output", weights=weights)
+    assert not (tmp_path / "output").exists()
+    (weights / DENSENET).write_bytes(b"densenet")
+    settings = local_runner.prepare(task, manifest, output=tmp_path / "output", weights=weights)
+    assert settings.weights == {"mobilenet": str(weights / MOBILENET), "densenet121": str(weights / DENSENET)}
+    before = settings.weights_digests
+    (weights / DENSENET).write_bytes(b"another")
+    after = local_runner.prepare(task, manifest, output=tmp_path / "output", weights=weights).weights_digests
+    assert before["mobilenet"] == after["mobilenet"] and before["densenet121"] != after["densenet121"]
+
+
+def test_hyperparameters_that_are_given_need_the_weights_of_their_backbone_alone(
+    manifest: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "given.json").write_text('{"backbone": "densenet121", "learning_rate": 0.001}')
+    (tmp_path / DENSENET).write_bytes(b"densenet")
+    settings = local_runner.prepare(
+        _task_file(tmp_path, **BACKBONES_TO_TRY),
+        manifest,
+        output=tmp_path / "output",
+        weights=tmp_path,
+        hyperparameters=tmp_path / "given.json",
+    )
+    assert list(settings.weights) == ["densenet121"] and not settings.searches
+    assert (
+        settings.hyperparameters is not None
+        and settings.hyperparameters.parent == tmp_path / "output" / "hyperparameters"
+    )
+
+
+def test_hyperparameters_that_the_task_cannot_take_stop_before_any_work(manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "given.json").write_text('{"learning_rate": -1}')
+    with pytest.raises(ConfigurationError, match="learning_rate: Input should be greater than 0"):
+        local_runner.prepare(
+            "synthetic_chest", manifest, output=tmp_path / "output", hyperparameters=tmp_path / "given.json"
+        )
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_space_with_a_value_that_no_task_may_have_stops_before_any_work(manifest: Path, tmp_path: Path) -> None:
+    task = _task_file(tmp_path, tuning={"enabled": True, "loss": ("cross_entropy", "dice")})
+    with pytest.raises(ConfigurationError, match=r"mend tuning\.loss in the task"):
+        local_runner.prepare(task, manifest, output=tmp_path / "output")
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_run_in_the_environment_of_a_worker_is_refused_and_as_a_chief_it_is_not(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = _task_file(tmp_path, tuning={"enabled": True, "batch_size": (8, 16)})
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker1")
+    with pytest.raises(ConfigurationError, match="a run is the chief of a search: set it to chief, or start a worker"):
+        local_runner.prepare(task, manifest, output=tmp_path / "output")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    assert local_runner.prepare(task, manifest, output=tmp_path / "output").searches
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker1")
+    assert not local_runner.prepare("synthetic_chest", manifest, output=tmp_path / "output").searches
+
+
+@pytest.mark.pipeline
+def test_an_importer_stands_where_the_tuner_would(manifest: Path, tmp_path: Path) -> None:
+    from pipeline.pipeline import create_pipeline
+
+    (tmp_path / "given.json").write_text('{"batch_size": 8}')
+    task = _task_file(tmp_path, tuning={"enabled": True, "batch_size": (8, 16)})
+
+    def nodes(hyperparameters: Path | None) -> dict[str, Any]:
+        output = tmp_path / "output"
+        settings = local_runner.prepare(task, manifest, output=output, hyperparameters=hyperparameters)
+        return {node.id: node for node in create_pipeline(settings).components}
+
+    searching, given = nodes(None), nodes(tmp_path / "given.json")
+    assert set(searching) - set(given) == {"Tuner"} and set(given) - set(searching) == {"Importer"}
+    imported = given["Importer"].outputs["best_hyperparameters"]
+    assert imported.type_name == "HyperParameters"
+    assert given["Trainer"].inputs["hyperparameters"] == imported
+    (file,) = Path(given["Importer"].exec_properties["artifact_uri"]).iterdir()
+    assert json.loads(file.read_text())["values"] == {"batch_size": 8}

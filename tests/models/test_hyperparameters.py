@@ -63,6 +63,13 @@ def test_a_file_that_is_not_there_and_an_output_without_a_search_are_refused_in_
         read_hyperparameters(tmp_path, demo_task())
 
 
+def test_an_output_with_damaged_trials_is_refused_in_words(tmp_path: Path) -> None:
+    _former_search(tmp_path, 3, task="synthetic_chest", rate=0.1)
+    (tmp_path / "pipeline" / "Tuner" / "tuner_results" / "3" / "trials.json").write_text('{"ta')
+    with pytest.raises(ConfigurationError, match="is not JSON"):
+        read_hyperparameters(tmp_path, demo_task())
+
+
 def test_bytes_that_are_no_text_are_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="is not JSON"):

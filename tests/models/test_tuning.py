@@ -25,6 +25,7 @@ from data_schemas.tuning_results import TuningResults
 from models.split_data import SplitData
 from models.tuning import TaskTuner
 from models.tuning_oracle import open_oracle
+from models.tuning_run import search_digest
 from tests.models.searches import StandIn, search_task, tiny_splits
 
 ALGORITHMS = ("random", "bayesian", "hyperband")
@@ -195,6 +196,22 @@ def test_a_larger_budget_goes_on_with_what_there_is(trainings: Trainings, tmp_pa
     tuner = _tuner(tmp_path, max_trials=5)
     tuner.search()
     assert len(trainings.tasks) == 5 == len(tuner.results().completed)
+
+
+def test_a_search_is_told_from_another_by_all_but_its_budget() -> None:
+    def digest(
+        rate: float = 0.003, data: str = "examples/3", code: str = "c", weights: str = "w", **tuning: Any
+    ) -> str:
+        task = search_task(**tuning)
+        task = task.model_copy(update={"training": task.training.model_copy(update={"learning_rate": rate})})
+        return search_digest(task, [data], code=code, weights={"small_cnn": weights})
+
+    same = {digest(), digest(max_trials=9), digest(max_minutes=5.0), digest(parallel_trials=3)}
+    others = [
+        digest(rate=0.1), digest(data="examples/4"), digest(code="d"), digest(weights="v"),
+        digest(algorithm="hyperband"), digest(batch_size=(8, 16)),
+    ]  # fmt: skip
+    assert len(same) == 1 and len(same | set(others)) == 7
 
 
 def test_no_trial_begins_after_the_time_is_up_and_the_time_before_a_kill_counts(tmp_path: Path) -> None:

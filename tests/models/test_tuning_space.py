@@ -99,6 +99,10 @@ def test_an_unknown_hyperparameter_is_refused() -> None:
             r"augmentation\.rotation: Input should be less than or equal to 180; mend tuning\.augmentation in the task",
         ),
         ({"tuning": {"loss": ("cross_entropy", "dice")}}, r"'cross_entropy' or 'focal'; mend tuning\.loss in the task"),
+        (
+            {"tuning": {"backbone": ("mobilenet", "resnet50")}, "model": {"weights": "own.h5"}},
+            "model.weights is a file, which fits one of them",
+        ),
         ({"tuning": {"backbone": ("small_cnn", "alexnet")}}, "'alexnet' is unknown; choose one of"),
         (
             {
