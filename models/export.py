@@ -119,9 +119,7 @@ class _Served(tf.Module):
 def _headers(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns modality, view and age of serialized examples, unknown where they have none."""
     text = tf.io.FixedLenFeature([], tf.string, default_value=features.UNKNOWN)
-    spec = {features.MODALITY: text, features.VIEW: text, features.AGE_YEARS: tf.io.VarLenFeature(tf.float32)}
+    spec = {features.MODALITY: text, features.VIEW: text, features.AGE_YEARS: tf.io.RaggedFeature(tf.float32)}
     parsed = tf.io.parse_example(inputs, spec)
-    # Of no age or several, the first or none: a row each.
-    ages = tf.sparse.to_dense(tf.sparse.reset_shape(parsed[features.AGE_YEARS]), default_value=math.nan)
-    padded = tf.pad(ages, [[0, 0], [0, 1]], constant_values=math.nan)
-    return {**parsed, features.AGE_YEARS: padded[:, 0]}
+    ages = parsed[features.AGE_YEARS].to_tensor(default_value=math.nan, shape=(None, 1))  # a row each, none or one
+    return {**parsed, features.AGE_YEARS: ages[:, 0]}
