@@ -26,6 +26,8 @@ _NUMBERED = re.compile(r"(?P<kind>conv2d|batch_normalization|layer_normalization
 """Names that Keras gives layers without one, counting over everything built before: only their order means anything."""
 _MODEL_IN_ZIP = "model.weights.h5"
 _NAMES_SHOWN = 3
+_UNREADABLE = (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile)
+"""What h5py and zipfile raise for files that are damaged, or whose groups and attributes are not Keras'."""
 
 
 def assign_weights(backbone: keras.Model, path: Path, *, published: bool = False) -> None:
@@ -77,13 +79,10 @@ def read_layers(path: Path) -> Layers:
         WeightsError: it is not such a file.
     """
     try:
-        source: Any = path
-        if zipfile.is_zipfile(path):
-            source = io.BytesIO(zipfile.ZipFile(path).read(_MODEL_IN_ZIP))
-        with h5py.File(source, "r") as file:
+        with h5py.File(_opened(path), "r") as file:
             group = file.get("model_weights", file)
             layers = list(_keras_2(group)) if "layer_names" in _attributes(group) else list(_keras_3(group))
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise WeightsError(
             f"{path.name} cannot be read as weights ({str(error).strip()}): give a whole `.h5`, `.weights.h5` or "
             "`.keras` file that Keras wrote"
@@ -91,6 +90,14 @@ def read_layers(path: Path) -> Layers:
     if not layers:
         raise WeightsError(f"{path.name} has no layer with weights: give a file that Keras saved weights to")
     return layers
+
+
+def _opened(path: Path) -> Path | io.BytesIO:
+    """Returns what HDF5 is to be read from: the file, or what a `.keras` file has of it."""
+    if not zipfile.is_zipfile(path):
+        return path
+    with zipfile.ZipFile(path) as archive:
+        return io.BytesIO(archive.read(_MODEL_IN_ZIP))
 
 
 def _attributes(group: Any) -> set[str]:
