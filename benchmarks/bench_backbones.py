@@ -1,6 +1,6 @@
 """Backbones: a training step in float32, with XLA and in bfloat16, on this CPU, as ratios of one run.
 
-    python benchmarks/bench_backbones.py [--only mobilenet vgg16] [--side 96] [--batch 16] [--blocks 5] [--limit 60]
+    python benchmarks/bench_backbones.py [--only mobilenet vgg16] [--variants bfloat16] [--blocks 5] [--limit 60]
 
 Each backbone is trained in three processes, one a variant, which wait for each other and take their steps in turn, so
 that a busy machine is busy for all three. What the first step takes, tracing and compiling, is told apart, in seconds
@@ -41,11 +41,10 @@ def main() -> int:
         first, blocks = _measure(name, arguments)
         details[name] = _summary(first, blocks)
         print(f"{name}: {details[name]}", flush=True)
-        ratios += [
-            Ratio(f"{name}: {variant} over float32", [a / b for a, b in zip(times, blocks["float32"], strict=False)])
-            for variant, times in blocks.items()
-            if variant != "float32" and "float32" in blocks
-        ]
+        for variant in sorted(set(blocks) - {"float32"}) if "float32" in blocks else ():
+            pairs = zip(blocks[variant], blocks["float32"], strict=False)
+            ratios.append(Ratio(f"{name}: {variant} over float32", [ours / plain for ours, plain in pairs]))
+            print(ratios[-1].line(), flush=True)
     details |= {"side": arguments.side, "batch_size": arguments.batch, "steps_a_block": _STEPS}
     print_result("backbones", ratios, packages=_PACKAGES, details=details, load=load)
     return 0
@@ -56,6 +55,8 @@ def _parse() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(BACKBONES), default=list(BACKBONES), metavar="NAME")
+    others = tuple(name for name in VARIANTS if name != "float32")
+    parser.add_argument("--variants", nargs="*", choices=others, default=others, help="beside float32 [%(default)s]")
     parser.add_argument("--side", type=int, default=96, help="rows and columns of an image [%(default)s]")
     parser.add_argument("--batch", type=int, default=16, help="images in a step [%(default)s]")
     parser.add_argument("--blocks", type=int, default=5, help="repetitions, for the spread [%(default)s]")
@@ -68,7 +69,7 @@ def _measure(name: str, arguments: argparse.Namespace) -> tuple[dict[str, float]
     context = multiprocessing.get_context("spawn")
     ready: dict[str, tuple[Any, Connection]] = {}
     first, blocks = {}, {}
-    for variant in VARIANTS:
+    for variant in ("float32", *arguments.variants):
         ours, theirs = context.Pipe()
         process = context.Process(
             target=_steps, args=(name, variant, arguments.side, arguments.batch, theirs), daemon=True
@@ -151,7 +152,7 @@ def _summary(first: dict[str, float], blocks: dict[str, list[float]]) -> dict[st
             "step_ms": round(1e3 * median(blocks[variant]), 1) if variant in blocks else None,
             "first_step_cpu_s": round(first[variant], 1) or None,
         }
-        for variant in VARIANTS
+        for variant in first
     }
 
 

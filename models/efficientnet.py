@@ -25,15 +25,16 @@ def _build(application: Callable[..., Any], input_shape: tuple[int, int, int]) -
         input_shape: (rows, columns, 3) of the image, float32 in 0..255.
     """
     network = application(input_shape=input_shape, include_top=False, weights=None)
-    first = network.get_layer(_FIRST_AFTER_SCALING)
-    after = keras.Model(first.input, network.output, name=network.name)
-    image = keras.Input(input_shape)
-    x = image
-    for layer in network.layers[1 : network.layers.index(first)]:  # Rescaling and Normalization
-        x = layer(x)
-    factors = [1.0 / math.sqrt(deviation) for deviation in _IMAGENET_STANDARD_DEVIATION]
-    x = keras.layers.Rescaling(factors, name="imagenet_scale")(x)
-    return keras.Model(image, after(x), name=f"{network.name}_scaled")
+    scaled: keras.Model = keras.models.clone_model(network, call_function=_called)
+    return scaled
+
+
+def _called(layer: keras.Layer, *arguments: Any, **keywords: Any) -> Any:
+    """Calls a layer of the copy, the first one behind Keras' own scaling on what is scaled once more."""
+    if layer.name == _FIRST_AFTER_SCALING:
+        factors = [1.0 / math.sqrt(deviation) for deviation in _IMAGENET_STANDARD_DEVIATION]
+        arguments = (keras.layers.Rescaling(factors, name="imagenet_scale")(arguments[0]), *arguments[1:])
+    return layer(*arguments, **keywords)
 
 
 build_b0 = partial(_build, keras.applications.EfficientNetB0)
