@@ -79,7 +79,10 @@ def check_explanations(network: Network, split: SplitData, task: Task) -> dict[s
     chosen = np.sort(np.random.default_rng(task.training.seed).permutation(len(split))[:_IMAGES])
     images = np.asarray(split.images[chosen])
     label = Forward(network.model)(images).argmax(axis=1)
-    untrained = build_network(task, weights=None)
+    # Another seed than the network's: its own first weights are still to be seen in one that learnt little.
+    seed = (task.training.seed + 1) % 2**32
+    training = task.training.model_copy(update={"seed": seed})
+    untrained = build_network(task.model_copy(update={"training": training}), weights=None)
     found = {}
     for name, explain in _SERVED.items():
         stages = weight_randomization(explain, network, untrained, images=images, label=label, stages=_STAGES)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.explanation_checks import weight_randomization
+from models.explanation_checks import check_explanations, weight_randomization
 from models.explanations import Explanation
 from models.network import Network, build_network
+from tests.models.splits import SIZE, quarter_split
 from tests.models.tasks import demo_task
 
 LABEL = np.array([1, 2], np.int64)
@@ -74,3 +75,12 @@ def test_both_networks_have_their_weights_in_the_end(images: np.ndarray) -> None
     for network, weights in zip(networks, before, strict=True):
         for now, then in zip(network.model.get_weights(), weights, strict=True):
             np.testing.assert_array_equal(now, then)
+
+
+def test_the_check_of_a_run_compares_with_other_random_weights_than_its_own_first_ones() -> None:
+    task = demo_task(image={"size": (SIZE, SIZE)})
+    found = check_explanations(build_network(task, weights=None), quarter_split(1), task)
+    assert set(found) == {"layer-cam", "integrated-gradients"}
+    for stages in found.values():
+        assert [stage["share"] for stage in stages] == [0.5, 1.0]
+        assert all(abs(stage["similarity"]) < 0.95 for stage in stages)
