@@ -4,69 +4,80 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from reports.tuning import load_results
-from tests.pipeline.conftest import radflow, write_task
+from tests.pipeline.conftest import Finished, radflow, write_task
 
 pytestmark = pytest.mark.pipeline
 
 
-def test_a_tuned_multi_label_task_runs_to_its_end(sample: Path, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Tuned:
+    """A finished run with a search."""
+
+    finished: Finished
+    task: Path
+    manifest: Path
+    output: Path
+
+    @property
+    def learning_rate(self) -> float:
+        """The winner's."""
+        best = next((self.output / "pipeline" / "Tuner").rglob("best_hyperparameters.txt")).read_text()
+        return float(json.loads(best)["values"]["learning_rate"])
+
+
+@pytest.fixture(scope="module")
+def tuned(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """Returns a run of a multi-label task that searches for a learning rate."""
+    folder = tmp_path_factory.mktemp("tuned")
+    search = {"enabled": True, "max_trials": 2, "epochs": 1, "learning_rate": {"min": 1e-4, "max": 1e-2, "log": True}}
     task = write_task(
-        tmp_path / "task.yaml",
+        folder / "task.yaml",
         name="synthetic_findings",
         labels={"type": "multi_label", "names": ["nodule", "cavity"]},
         gates=[{"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.0}],
-        tuning={
-            "enabled": True,
-            "max_trials": 2,
-            "epochs": 1,
-            "learning_rate": {"min": 1e-4, "max": 1e-2, "log": True},
-        },
+        tuning=search,
     )
-    finished = radflow(
-        "run", "--task", task, "--manifest", _manifest(sample, tmp_path), "--output", tmp_path / "output", "--json"
-    )
+    manifest, output = _manifest(sample, folder), folder / "output"
+    finished = radflow("run", "--task", task, "--manifest", manifest, "--output", output, "--json")
     assert finished.code == 0, finished.err
-    assert "trial" in finished.err and "[13/13] Pusher" in finished.err
-    findings = finished.json["metrics"]["overall"]["findings"]
+    return Tuned(finished, task, manifest, output)
+
+
+def test_a_tuned_multi_label_task_runs_to_its_end_with_what_the_search_found(tuned: Tuned) -> None:
+    assert "trial" in tuned.finished.err and "[13/13] Pusher" in tuned.finished.err
+    findings = tuned.finished.json["metrics"]["overall"]["findings"]
     assert set(findings) == {"nodule", "cavity"}
     assert all(0 <= metrics["auroc"]["value"] <= 1 for metrics in findings.values())
-    description = json.loads((Path(finished.json["pushed"]) / "assets.extra" / "description.json").read_text())
-    best = next((tmp_path / "output" / "pipeline" / "Tuner").rglob("best_hyperparameters.txt")).read_text()
-    tuned = json.loads(best)["values"]["learning_rate"]
-    assert description["task"]["training"]["learning_rate"] == pytest.approx(tuned)
-    assert tuned != 0.002
-    _look_at_the_search(tmp_path / "output")
-    _use_the_winner_again(task, tmp_path, tuned)
+    description = json.loads((Path(tuned.finished.json["pushed"]) / "assets.extra" / "description.json").read_text())
+    assert description["task"]["training"]["learning_rate"] == pytest.approx(tuned.learning_rate)
+    assert tuned.learning_rate != 0.002
 
 
-def _look_at_the_search(output: Path) -> None:
-    """Every trial is kept, what goes on after a kill is not, and there is no image beside them."""
-    (results,) = (output / "pipeline" / "Tuner" / "tuner_results").iterdir()
+def test_every_trial_is_kept_and_nothing_that_a_killed_search_would_need(tuned: Tuned) -> None:
+    (results,) = (tuned.output / "pipeline" / "Tuner" / "tuner_results").iterdir()
     assert {path.name for path in results.iterdir()} == {
         "trials.csv", "trials.json", "trials.svg", "tuner_results.json",
     }  # fmt: skip
     assert [trial.status for trial in load_results(results).trials] == ["completed", "completed"]
-    assert not list((output / "unfinished").rglob("*.json"))
-    assert not list((output / "pipeline" / "Tuner").rglob("*.npy"))
+    assert not list((tuned.output / "unfinished").rglob("*.json"))
+    assert not list((tuned.output / "pipeline" / "Tuner").rglob("*.npy"))
 
 
-def _use_the_winner_again(task: Path, folder: Path, tuned: float) -> None:
-    """Another run in the same place takes the winner from the first, through an Importer, without a search."""
-    output = folder / "output"
-    again = radflow(
-        "run", "--task", task, "--manifest", folder / "findings.csv", "--output", output, "--hyperparameters", output
-    )
+def test_another_run_takes_the_winner_through_an_importer_without_a_search(tuned: Tuned) -> None:
+    words = ("run", "--task", tuned.task, "--manifest", tuned.manifest, "--output", tuned.output)
+    again = radflow(*words, "--hyperparameters", tuned.output)
     assert again.code == 0, again.err
     assert "trial" not in again.err and "Tuner" not in again.err
     assert "] Importer" in again.err and "[13/13] Pusher" in again.err
-    newest = max((output / "serving" / "synthetic_findings").iterdir(), key=lambda path: int(path.name))
+    newest = max((tuned.output / "serving" / "synthetic_findings").iterdir(), key=lambda path: int(path.name))
     description = json.loads((newest / "assets.extra" / "description.json").read_text())
-    assert description["task"]["training"]["learning_rate"] == pytest.approx(tuned)
+    assert description["task"]["training"]["learning_rate"] == pytest.approx(tuned.learning_rate)
 
 
 def _manifest(sample: Path, folder: Path) -> Path:
