@@ -118,9 +118,15 @@ def _draw_by_trial(axes: Any, results: TuningResults) -> None:
 
 
 def _draw_by_rate(axes: Any, results: TuningResults, trials: list[Trial]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     rates = [float(trial.hyperparameters["learning_rate"]) for trial in trials]
     axes.plot(rates, [trial.objective or 0.0 for trial in trials], "o", color=_BLUE)
     axes.set(xlabel="learning rate", xscale="log", ylabel=f"{_NAMES[results.objective]} on eval")
+    # Labels at 1, 2 and 5 alone, which do not run into each other within a decade or two.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def best_so_far(results: TuningResults) -> list[float]:
