@@ -26,8 +26,8 @@ CHANGED = 0.3
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> TrainedDemo:
-    """Less than half of the demo's sample: the network is right about two of three lesions."""
-    return train_demo(tmp_path_factory.mktemp("sample"), studies=240, seed=1, epochs=20)
+    """Three fifths of the demo's sample. Of two fifths, it depends on rounding whether the network learns anything."""
+    return train_demo(tmp_path_factory.mktemp("sample"), studies=360, seed=1, epochs=20)
 
 
 def play(demo: TrainedDemo, explain: Explain) -> PointingGame:
@@ -35,10 +35,10 @@ def play(demo: TrainedDemo, explain: Explain) -> PointingGame:
 
 
 @pytest.mark.parametrize("explain", SERVED)
-def test_after_a_little_training_maps_point_at_lesions_of_unseen_patients(small: TrainedDemo, explain: Explain) -> None:
+def test_maps_point_at_lesions_of_unseen_patients(small: TrainedDemo, explain: Explain) -> None:
     found = play(small, explain)
     assert found.images >= 20
-    assert found.hit_rate >= found.constant_rate + 0.3
+    assert found.hit_rate >= found.constant_rate + 0.4
 
 
 @pytest.mark.parametrize("explain", SERVED)
