@@ -22,13 +22,15 @@ from data_schemas import features
 from data_schemas.task import Task
 from data_schemas.task_file import load_task
 from data_schemas.wire import example_pb2
+from evaluation.calibration import to_probabilities
 from imaging.example import training_examples
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
 from imaging.synthetic import write_sample
+from models.fitting import Forward
 from models.image_graph import images_to_unit
 from models.split_data import SplitData
-from models.training import predict_logits, to_scores, train
+from models.training import train
 
 pytestmark = pytest.mark.seeds
 
@@ -115,7 +117,7 @@ def test_small_cnn_finds_nodules_and_cavities_in_patients_it_never_saw(sample: I
     held_out = _part(everything, np.isin(sample.splits, ("calibration", "test")))
     assert not set(sample.patients[sample.splits == "train"]) & set(sample.patients[sample.splits != "train"])
     trained = train(sample.task, fitted, stopped, weights=None)
-    scores = to_scores(predict_logits(trained.network.model, held_out.images), task=sample.task)
+    scores = to_probabilities(Forward(trained.network.model)(held_out.images), "multi_class")
     aucs = [roc_auc_score(held_out.labels == finding, scores[:, finding]) for finding in (1, 2)]
     assert min(aucs) >= 0.95
 
