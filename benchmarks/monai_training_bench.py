@@ -42,14 +42,17 @@ def main() -> int:
     ratios, details = [], {}
     for precision in arguments.only:
         target, ours = _GROUPS[precision]
+        ours = {name: extra for name, extra in ours.items() if not (arguments.no_augmentation and "--augment" in extra)}
         layout, blocks = _measure(precision, ours, arguments)
         images = arguments.batch * arguments.steps
-        details[precision] = {name: round(images / median(seconds), 2) for name, seconds in blocks.items()}
+        details[precision] = {name: _speed(timings, images=images) for name, timings in blocks.items()}
         details[precision]["MONAI's layout"] = layout
         for name in ours:
-            ratio = [their / our for our, their in zip(blocks[name], blocks["MONAI"], strict=True)]
+            pairs = [list(zip(*sides, strict=True)) for sides in zip(blocks["MONAI"], blocks[name], strict=True)]
+            wall, work = ([their / our for their, our in column] for column in zip(*pairs, strict=True))
             what = f"{precision}, {name}: images a second over MONAI's"
-            ratios.append(Ratio(what, ratio, target if name == "ours" else None, at_least=True))
+            ratios.append(Ratio(what, wall, target if name == "ours" else None, at_least=True))
+            ratios.append(Ratio(f"{precision}, {name}: images a second of CPU time over MONAI's", work))
     details |= {"batch_size": arguments.batch, "side": arguments.side, "steps_a_block": arguments.steps}
     print_result("monai_training", ratios, packages=_PACKAGES, details=details, load=load)
     return 0
@@ -63,14 +66,21 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--side", type=int, default=224, help="rows and columns of an image [%(default)s]")
     parser.add_argument("--steps", type=int, default=5, help="of a block [%(default)s]")
     parser.add_argument("--blocks", type=int, default=5, help="repetitions, for the spread [%(default)s]")
+    parser.add_argument("--no-augmentation", action="store_true", help="leave out our side with augmentation")
     parser.add_argument("--threads", type=int, default=2, help="PyTorch's; TensorFlow takes all CPUs [%(default)s]")
     return parser.parse_args()
 
 
+def _speed(timings: Sequence[tuple[float, float]], *, images: int) -> dict[str, float]:
+    """Returns images a second, and images a second of one CPU's work: how busy others are touches this one less."""
+    wall, work = (median(column) for column in zip(*timings, strict=True))
+    return {"images_a_second": round(images / wall, 2), "images_a_cpu_second": round(images / work, 2)}
+
+
 def _measure(
     precision: str, ours: Mapping[str, Sequence[str]], arguments: argparse.Namespace
-) -> tuple[str, dict[str, list[float]]]:
-    """Returns the memory layout that MONAI's side chose, and the seconds of each block by side."""
+) -> tuple[str, dict[str, list[tuple[float, float]]]]:
+    """Returns the memory layout that MONAI's side chose, and each block's seconds, and of CPUs, by side."""
     shape = {"batch": arguments.batch, "steps": arguments.steps, "side": arguments.side}
     sides = {"MONAI": [arguments.python, _HERE / "monai_training_side.py", precision, *shape.values()]}
     sides["MONAI"] += [arguments.threads]
@@ -78,7 +88,7 @@ def _measure(
     sides |= {name: [sys.executable, _HERE / "training_side.py", *named, *extra] for name, extra in ours.items()}
     # One after the other: a side that gets ready would slow the next one's choice of a layout.
     ready = {name: _start(name, command) for name, command in sides.items()}
-    blocks: dict[str, list[float]] = {name: [] for name in sides}
+    blocks: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     names = list(sides)
     for block in range(arguments.blocks):
         # Every side takes its turn at every place, so that no one of them always meets a warmer machine.
@@ -105,10 +115,11 @@ def _start(name: str, command: Sequence[object]) -> tuple[subprocess.Popen, str]
     return process, line
 
 
-def _timed(process: subprocess.Popen) -> float:
+def _timed(process: subprocess.Popen) -> tuple[float, float]:
     process.stdin.write("go\n")
     process.stdin.flush()
-    return float(process.stdout.readline())
+    wall, work = map(float, process.stdout.readline().split())
+    return wall, work
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Our side of `monai_training_bench.py`, in a process of its own: epochs of `models.training.train`; prints seconds.
+"""Our side of `monai_training_bench.py`, in a process of its own: epochs of `train`; prints wall and CPU seconds.
 
 Each epoch is one block. What `train` tells of an epoch ends the block, and the next one waits for its turn.
 """
@@ -51,15 +51,16 @@ class _TakesTurns(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._started = 0.0
+        self._started = self._worked = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
         if "epoch" not in record.msg:
             return
-        print(time.perf_counter() - self._started if self._started else "ready", flush=True)
+        seconds = time.perf_counter() - self._started, time.process_time() - self._worked
+        print(*seconds if self._started else ("ready",), flush=True)
         if not sys.stdin.readline():
             raise SystemExit(0)
-        self._started = time.perf_counter()
+        self._started, self._worked = time.perf_counter(), time.process_time()
 
 
 def _task(arguments: argparse.Namespace) -> Task:
