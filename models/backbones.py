@@ -148,6 +148,7 @@ BACKBONES: dict[str, Backbone] = {
         feature_map="relu",
         weights_file="densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
         weights_folder=f"{_KERAS}/densenet",
+        cpu_precision="mixed_bfloat16",
         licence=_DENSENET,
     ),
     "densenet169": Backbone(
