@@ -57,7 +57,11 @@ def test_a_batch_of_different_labels_is_explained_as_each_image_alone(
 def test_another_label_has_another_map(network: Network, images: tf.Tensor, explain: Callable[..., Any]) -> None:
     same = tf.repeat(images[:1], 3, axis=0)
     heatmaps = np.asarray(explain(network, same, tf.constant([0, 1, 2], tf.int64))[0])
-    assert all(np.abs(heatmaps[i] - heatmaps[j]).max() > 0.05 for i, j in ((0, 1), (0, 2), (1, 2)))
+    apart = [np.abs(heatmaps[i] - heatmaps[j]).max() > 0.05 for i, j in ((0, 1), (0, 2), (1, 2))]
+    # Of a network with random weights, nothing may speak for two of the labels: both their maps are 0.
+    silent = int(np.sum(heatmaps.max(axis=(1, 2)) == 0))
+    assert silent < 3
+    assert sum(apart) >= (3 if silent < 2 else 2)
 
 
 def linear(kernel: np.ndarray) -> Network:
