@@ -25,6 +25,7 @@ _SHARE = {"layout": 0.9, "texture": 1.0, "features": 0.9}
 _USUAL = 0.99
 """Quantile of the training images' own distances that each view's are measured in, so that they can be compared."""
 _MOST_IMAGES = 4000
+_LARGEST = 1e6
 _BATCH = 64
 
 
@@ -89,7 +90,8 @@ def _views(network: Network, images: tf.Tensor, mean_thumbnail: np.ndarray) -> d
     return {
         "layout": thumbnails,
         "texture": _texture(images, thumbnails, tf.constant(mean_thumbnail, tf.float32)),
-        "features": pooled,
+        # A deep network that has hardly been trained may give features without bounds.
+        "features": tf.clip_by_value(tf.where(tf.math.is_finite(pooled), pooled, _LARGEST), -_LARGEST, _LARGEST),
     }
 
 
