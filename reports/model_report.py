@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from data_schemas.training_settings import Augmentation
 from data_schemas.tuning_results import TuningResults
 from evaluation.conformal import fewest_patients
 from reports.page import Cell, Facts, Figure, Section, Table, Tag, Verdict, render_page
+from reports.plots import data_uri, svg
 from reports.tuning import tuning_sections
 
 _METHODS = {
@@ -104,7 +103,7 @@ def _merit(row: dict[str, Any], monitor: str) -> float:
 def _curves(history: Sequence[dict[str, Any]]) -> Figure:
     return Figure(
         heading="Epoch by epoch",
-        source=_data_uri(curves_svg(history).encode(), "image/svg+xml"),
+        source=data_uri(curves_svg(history).encode(), "image/svg+xml"),
         alternative=f"Loss and AUC over {len(history)} epochs.",
         note="Training ends, and weights are kept, by what eval says. Eval is so a little flattered; "
         "the test split alone judges.",
@@ -113,16 +112,12 @@ def _curves(history: Sequence[dict[str, Any]]) -> Figure:
 
 def curves_svg(history: Sequence[dict[str, Any]]) -> str:
     """Returns loss and AUC by epoch as SVG; a line marks where a phase begins."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure as Plot
-
     epochs = range(1, len(history) + 1)
     phases = [row["phase"] for row in history]
     begins = [index + 0.5 for index in range(1, len(phases)) if phases[index] != phases[index - 1]]
-    # The same numbers give the same bytes, and text stays text.
-    with mpl.rc_context({"svg.hashsalt": "radflow", "svg.fonttype": "none", "font.size": 9}):
-        plot = Plot(figsize=(8, 2.8), layout="constrained")
-        losses, aucs = plot.subplots(1, 2)
+
+    def draw(figure: Any) -> None:
+        losses, aucs = figure.subplots(1, 2)
         losses.plot(epochs, [row["loss"] for row in history], ".-", color=_BLUE, label="train")
         losses.plot(epochs, [row["eval_loss"] for row in history], ".-", color=_RED, label="eval")
         aucs.plot(epochs, [row["eval_auc"] for row in history], ".-", color=_RED, label="eval")
@@ -132,9 +127,8 @@ def curves_svg(history: Sequence[dict[str, Any]]) -> str:
             axes.legend(frameon=False)
             for place in begins:
                 axes.axvline(place, color="#8a949e", linewidth=0.8, linestyle=":")
-        text = io.StringIO()
-        plot.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
+
+    return svg(draw, size=(8, 2.8))
 
 
 def _contact_sheet(png: bytes, augmentation: Augmentation) -> Figure:
@@ -145,7 +139,7 @@ def _contact_sheet(png: bytes, augmentation: Augmentation) -> Figure:
     ]
     return Figure(
         heading="What training sees",
-        source=_data_uri(png, "image/png"),
+        source=data_uri(png, "image/png"),
         alternative="A row for each of some training images: as it is, then seven changed copies.",
         note=f"First as it is, then as augmentation changes it: {', '.join(changed) or 'nothing is changed'}.",
     )
@@ -232,7 +226,3 @@ def _explanations_table(checks: Mapping[str, Sequence[Mapping[str, float]]]) -> 
         "logits down. A map that stays as it is shows the image, and nothing that was learnt (Adebayo et al. 2018)."
     )
     return (Table("Explanations: do the maps depend on what was learnt", ("Method", *shares, ""), rows, note=note),)
-
-
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import math
@@ -12,6 +11,7 @@ from typing import Any
 from data_schemas.model_files import TRIALS_FILE, TRIALS_PLOT, TRIALS_TABLE
 from data_schemas.tuning_results import Trial, TuningResults, Value
 from reports.page import Facts, Figure, Section, Table, render_sections
+from reports.plots import data_uri, svg
 
 _NAMES = {"auc": "AUC", "average_precision": "average precision", "loss": "loss"}
 _BLUE, _GREY = "#2a5d9f", "#8a949e"
@@ -75,7 +75,7 @@ def tuning_sections(results: TuningResults) -> tuple[Section, ...]:
         Facts(facts, heading="Search for hyperparameters"),
         Figure(
             heading=f"{name} by trial",
-            source="data:image/svg+xml;base64," + base64.b64encode(trials_svg(results).encode()).decode(),
+            source=data_uri(trials_svg(results).encode(), "image/svg+xml"),
             alternative=f"{name} of {len(results.completed)} trials on eval, the best so far as a line.",
             note="Each dot is a short training, judged on eval; the best of many is a little lucky, so the trained "
             "model's own values are what counts.",
@@ -90,20 +90,15 @@ def tuning_sections(results: TuningResults) -> tuple[Section, ...]:
 
 def trials_svg(results: TuningResults) -> str:
     """Returns the objective by trial with the best so far, and by learning rate where that was tuned, as SVG."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure as Plot
-
     rated = [trial for trial in results.completed if "learning_rate" in trial.hyperparameters]
-    # The same trials give the same bytes, and text stays text.
-    with mpl.rc_context({"svg.hashsalt": "radflow", "svg.fonttype": "none", "font.size": 9}):
-        plot = Plot(figsize=(8, 3) if rated else (4, 3), layout="constrained")
-        axes = plot.subplots(1, 2 if rated else 1, squeeze=False)[0]
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots(1, 2 if rated else 1, squeeze=False)[0]
         _draw_by_trial(axes[0], results)
         if rated:
             _draw_by_rate(axes[1], results, rated)
-        text = io.StringIO()
-        plot.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
+
+    return svg(draw, size=(8, 3) if rated else (4, 3))
 
 
 def _draw_by_trial(axes: Any, results: TuningResults) -> None:
