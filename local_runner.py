@@ -47,6 +47,10 @@ _CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("data_schemas", "evaluation", "components.evaluator"),
         ("numpy", "scikit-learn", "scipy", "tensorflow-model-analysis"),
     ),
+    "stress_test": (
+        ("data_schemas", "evaluation", "imaging", "components.stress_test"),
+        ("numpy", "opencv-python-headless", "scikit-learn", "scipy", "tensorflow"),
+    ),
     "canary": (("data_schemas", "serving", "components.serving_canary"), ("grpcio", "tensorflow")),
 }
 """By step: our packages, and the libraries, that decide what it makes."""

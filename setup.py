@@ -14,6 +14,7 @@ setup(
         "components.pusher",
         "components.serving_canary",
         "components.statistics_gen",
+        "components.stress_test",
         "components.tuner",
         "data_schemas",
         "data_schemas.wire",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cli.progress import Stage
     from pipeline.settings import PipelineSettings
 
-_STAGES = 12
+_STAGES = 13
 """Nodes of the pipeline without the Tuner, or the Importer in its place."""
 _REFUSED_DATA: dict[str, Any] = {
     **dict.fromkeys(("examples", "patients", "rejected", "without_consent", "withdrawn", "pushed", "metrics")),

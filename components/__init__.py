@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_ARTIFACT_TYPES = ("DataCheckReport", "IngestReport", "ModelReport")
+_ARTIFACT_TYPES = ("DataCheckReport", "IngestReport", "ModelReport", "StressTest")
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,12 @@ class ModelReport(Artifact):
     TYPE_NAME = "ModelReport"
 
 
+class StressTest(Artifact):
+    """`stress.json`, a `data_schemas.stress_results.StressResults`: what moves the model's scores."""
+
+    TYPE_NAME = "StressTest"
+
+
 class DataCheckReport(Artifact):
     """`data_check.json` and `data_check.html`: what DataCheck found, and whether the run may go on."""
 

@@ -62,3 +62,15 @@ def encode_png(image: NDArray[np.uint16]) -> bytes:
     if not done:
         raise Corrupt("the canonical image cannot be written as PNG")
     return encoded.tobytes()
+
+
+def decode_png(data: bytes) -> NDArray[np.uint16]:
+    """Returns the canonical image (rows, columns) that `encode_png` wrote.
+
+    Raises:
+        Corrupt: it is no such PNG.
+    """
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if image is None or image.dtype != np.uint16 or image.ndim != 2:
+        raise Corrupt("a record's image is no 16-bit grayscale PNG")
+    return np.asarray(image, np.uint16)

@@ -51,6 +51,7 @@ def export_model(
         "explain_integrated_gradients": tf.function(module.integrate, input_signature=[_STRINGS, _LABEL]),
         "calibrate": tf.function(module.calibrate, input_signature=[logits]),
         "describe": tf.function(module.describe, input_signature=[request]),
+        "features": tf.function(module.pooled, input_signature=[_STRINGS]),
         "transform_features": tf.function(
             module.transform_features, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]
         ),
@@ -99,6 +100,10 @@ class _Served(tf.Module):
 
     def describe(self, request: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"task": tf.fill(tf.shape(request), self._description)}
+
+    def pooled(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        feature_map = self._network.features(self._images(inputs), training=False)
+        return {"features": tf.cast(self._network.head.get_layer("pool")(feature_map), tf.float32)}
 
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         # TFMA needs the label alone; carrying the images along would fill its memory.

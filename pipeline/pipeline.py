@@ -20,6 +20,7 @@ from components.model_report.component import ModelReport
 from components.pusher.component import Pusher
 from components.serving_canary.component import ServingCanary
 from components.statistics_gen.component import statistics_gen
+from components.stress_test.component import StressTest
 from components.tuner.component import Tuner
 from data_schemas.schema import tabular_features
 from data_schemas.task_file import records_json, task_to_json, transform_json
@@ -97,6 +98,12 @@ def _components(settings: PipelineSettings) -> list[Any]:
         # What is served may have been removed or rolled back since: pushing is never answered from the cache.
         custom_config={"run_nonce": settings.run_nonce},
     )
+    stress_test = StressTest(
+        model=trainer.outputs["model"], examples=examples, code_digest=settings.code_digests["stress_test"]
+    )
+    # It judges nothing: a push never waits for it.
+    stress_test.add_upstream_node(evaluator)
+    stress_test.add_upstream_node(pusher)
     front = [example_gen, statistics, schema_gen, validator, data_check, transform]
     report = ModelReport(
         model=trainer.outputs["model"],
@@ -105,7 +112,7 @@ def _components(settings: PipelineSettings) -> list[Any]:
         report_folder=settings.reports,
         code_digest=digests["model_report"],
     )
-    return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher, report]
+    return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher, stress_test, report]
 
 
 def _judges(settings: PipelineSettings, *, examples: Any, ingest_report: Any, trainer: Trainer) -> list[Any]:

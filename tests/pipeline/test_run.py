@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from components.stress_test.results import read_stress
 from data_schemas.task_file import load_task
 from imaging.content_hash import content_hash
 from imaging.manifest import read_manifest
@@ -50,11 +51,20 @@ def test_patients_never_straddle_splits(first_run: Run) -> None:
 
 def test_the_terminal_shows_every_stage_and_no_library_noise(first_run: Run) -> None:
     shown = first_run.finished.err
-    for stage in ("DicomExampleGen", "DataCheck", "Transform", "Trainer", "Evaluator", "ServingCanary", "Pusher"):
+    stages = "DicomExampleGen DataCheck Transform Trainer Evaluator ServingCanary Pusher StressTest ModelReport"
+    for stage in stages.split():
         assert stage in shown
+    assert "[13/13]" in shown and "14/13" not in shown
     assert "epoch 2 of 2" in shown
     for noise in ("WARNING", "Warning", "I tensorflow", "E external", "Traceback"):
         assert noise not in shown
+
+
+def test_the_stress_test_scored_every_test_image_and_had_the_networks_features(first_run: Run) -> None:
+    found = read_stress(next(first_run.output.glob("pipeline/StressTest/stress/*")))
+    assert found.images == found.test_images == first_run.finished.json["metrics"]["overall"]["examples"]
+    assert max(row.findings["nodule"].score_change for row in found.rows) > 0
+    assert not any("signature" in probe.note for probe in found.probes)
 
 
 def test_no_identity_reaches_anything_that_a_run_writes(first_run: Run) -> None:

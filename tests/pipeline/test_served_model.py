@@ -38,7 +38,7 @@ def records(first_run: Run, sample: Path) -> np.ndarray:
 def test_the_signatures_are_those_of_the_contract(model: Servable) -> None:
     assert set(model.signatures) >= {
         "serving_default", "classify", "explain", "explain_integrated_gradients", "calibrate", "describe",
-        "transform_features",
+        "features", "transform_features",
     }  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def test_every_output_has_the_batch_as_dimension_0(model: Servable, records: np.
         "explain_integrated_gradients": {"inputs": inputs, "label": label},
         "calibrate": {"raw_scores": np.zeros((count, 3), np.float32)},
         "describe": {"request": np.zeros(count, np.int32)},
+        "features": {"inputs": inputs},
     }.items():
         for name, output in model.run(signature, arguments).items():
             assert len(output) == count, f"{signature}: {name}"

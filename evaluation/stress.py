@@ -1,0 +1,96 @@
+"""How much a change of the images moves scores, flags and AUROC, paired: each case is compared with itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.stress_results import FindingStress, Interval
+from evaluation.intervals import bootstrap, clopper_pearson, percentile_interval
+from evaluation.metrics import UNKNOWN_LABEL, Floats, weighted_auroc
+
+FEWEST = 10
+"""Patients with and without the finding, below which no AUROC is told."""
+UNCHANGED = "no score changed"
+
+
+def stress_of_finding(
+    truth: NDArray[Any],
+    scores: NDArray[Any],
+    changed: NDArray[Any],
+    *,
+    patients: NDArray[Any],
+    operating_point: float,
+    seed: int = 0,
+) -> tuple[Interval, tuple[FindingStress, ...]]:
+    """Returns one finding's AUROC on the images as they are, and what each change of them does.
+
+    Args:
+        truth: int (cases,): 1 present, 0 absent, -1 unknown; such a case counts for scores and flags alone.
+        scores: float (cases,) of the images as they are.
+        changed: float (changes, cases), the scores after each change.
+        patients: (cases,), whose case it is: intervals resample patients.
+        operating_point: a case is flagged where its score is at least this.
+        seed: of the draws.
+    """
+    moved = np.abs(changed - scores).mean(axis=1)
+    flags = ((changed >= operating_point) != (scores >= operating_point)).mean(axis=1)
+    known = truth != UNKNOWN_LABEL
+    before, after, differences = _aurocs(truth[known], scores[known], changed[:, known], patients[known], seed)
+    rows = [
+        FindingStress(auroc=auroc, auroc_difference=difference, score_change=float(move), flag_changed=float(flag))
+        for auroc, difference, move, flag in zip(after, differences, moved, flags, strict=True)
+    ]
+    return before, tuple(rows)
+
+
+def _aurocs(
+    truth: NDArray[Any], scores: NDArray[Any], changed: NDArray[Any], patients: NDArray[Any], seed: int
+) -> tuple[Interval, list[Interval], list[Interval]]:
+    """Returns AUROC before, after each change, and the differences; all from the same draws."""
+    present, absent = (len(np.unique(patients[truth == value])) for value in (1, 0))
+    if min(present, absent) < FEWEST:
+        note = f"too few patients: {present} with the finding and {absent} without, {FEWEST} of each are needed"
+        nothing = Interval(value=None, patients=len(np.unique(patients)), note=note)
+        return nothing, [nothing] * len(changed), [nothing] * len(changed)
+
+    def values(weights: Floats | None = None) -> dict[int, Floats]:
+        own = {-1: weighted_auroc(truth, scores, weights)}
+        for row, after in enumerate(changed):
+            same = np.array_equal(after, scores)
+            own[row] = own[-1] if same else weighted_auroc(truth, after, weights)
+        return own
+
+    point = {key: float(value[0]) for key, value in values().items()}
+    drawn = bootstrap(values, patients, seed=seed)
+    behind, count = min(present, absent), len(np.unique(patients))
+    aurocs = {key: _auroc(point[key], drawn[key], behind, count) for key in point}
+    differences = [
+        Interval(value=0.0, patients=count, note=UNCHANGED)
+        if np.array_equal(after, scores)
+        else _difference(point[row] - point[-1], drawn[row] - drawn[-1], behind, count)
+        for row, after in enumerate(changed)
+    ]
+    return aurocs[-1], [aurocs[row] for row in range(len(changed))], differences
+
+
+def _auroc(value: float, draws: Floats, behind: int, patients: int) -> Interval:
+    """Returns an AUROC; where every draw agrees, with the exact limits of a rate of so many patients.
+
+    The variance of an AUROC is at most that of a rate of min(positives, negatives) trials (Birnbaum and Klose, Annals
+    of Mathematical Statistics 1957).
+    """
+    lower, upper = percentile_interval(draws) or clopper_pearson(value * behind, behind)
+    return Interval(value=value, lower=min(lower, value), upper=max(upper, value), patients=patients)
+
+
+def _difference(value: float, draws: Floats, behind: int, patients: int) -> Interval:
+    """Returns a difference; where every draw agrees, one more patient could differ as a rate of 0 of so many could."""
+    interval, note = percentile_interval(draws), ""
+    if interval is None:
+        reach, note = clopper_pearson(0, behind)[1], f"no draw differs; limits of a rate of 0 in {behind} patients"
+        interval = max(-1.0, value - reach), min(1.0, value + reach)
+    lower, upper = min(interval[0], value), max(interval[1], value)
+    return Interval(value=value, lower=lower, upper=upper, patients=patients, note=note)
