@@ -19,7 +19,7 @@ from data_schemas import features
 from data_schemas.errors import ConfigurationError
 from data_schemas.wire import example_pb2
 from imaging.ablations import Image
-from imaging.canonical import decode_png, encode_png
+from imaging.canonical import decode_png, encode_passing_png
 from imaging.display import Display
 from imaging.perturbations import Perturbation
 
@@ -166,7 +166,7 @@ def _changed_record(
         return None
     copy = example_pb2.Example()
     copy.CopyFrom(record)
-    copy.features.feature[features.IMAGE].bytes_list.value[0] = encode_png(changed)
+    copy.features.feature[features.IMAGE].bytes_list.value[0] = encode_passing_png(changed)
     return bytes(copy.SerializeToString())
 
 

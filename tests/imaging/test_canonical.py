@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.canonical import encode_png, fitted
+from data_schemas.errors import Corrupt
+from imaging.canonical import decode_png, encode_passing_png, encode_png, fitted
 
 
 def test_each_pixel_becomes_the_mean_of_its_area() -> None:
@@ -60,3 +61,27 @@ def test_png_gives_back_the_image_and_the_same_bytes(seed: int) -> None:
     assert encode_png(image) == encoded
     np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED), image)
     np.testing.assert_array_equal(imagecodecs.png_decode(encoded), image)
+
+
+@pytest.mark.parametrize("encode", [encode_png, encode_passing_png])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (64, 65)])
+def test_what_is_decoded_is_what_was_encoded_and_other_decoders_agree(encode, shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 2**16, shape).astype(np.uint16)
+    encoded = encode(image)
+    np.testing.assert_array_equal(decode_png(encoded), image)
+    np.testing.assert_array_equal(imagecodecs.png_decode(encoded), image)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x89PNG no more",
+        imagecodecs.png_encode(np.zeros((4, 4), np.uint8)),
+        imagecodecs.png_encode(np.zeros((4, 4, 3), np.uint16)),
+    ],
+    ids=["nothing", "broken", "8 bits", "colours"],
+)
+def test_a_png_that_is_no_canonical_image_is_refused(data: bytes) -> None:
+    with pytest.raises(Corrupt, match="no 16-bit grayscale PNG"):
+        decode_png(data)
