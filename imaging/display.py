@@ -10,7 +10,7 @@ from imaging.intensity import FULL_SCALE, HOUNSFIELD_OFFSET
 
 @dataclass(frozen=True)
 class Display:
-    """The range of canonical values that the network can tell apart, and the window that shows it.
+    """The range of canonical values that the network can tell apart, and the first window on them.
 
     Attributes:
         black, white: canonical values; of several CT windows the lowest black and the highest white.
@@ -21,6 +21,11 @@ class Display:
     white: float
     center: float
     width: float
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Canonical black and white of the first window."""
+        return self.center - self.width / 2, self.center + self.width / 2
 
 
 def display_of(intensity: Intensity) -> Display:

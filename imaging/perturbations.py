@@ -59,9 +59,9 @@ class Perturbation:
 
 
 def with_noise(image: Image, share: float, display: Display, generator: np.random.Generator) -> Image:
-    """Adds normal noise, independent by pixel, whose standard deviation is a share of the range shown."""
+    """Adds normal noise, independent by pixel, whose standard deviation is a share of the window's width."""
     noise = generator.standard_normal(image.shape, np.float32)
-    return _canonical(image + noise * np.float32(share * (display.white - display.black)))
+    return _canonical(image + noise * np.float32(share * display.width))
 
 
 def blurred(image: Image, share: float) -> Image:
@@ -71,16 +71,23 @@ def blurred(image: Image, share: float) -> Image:
 
 
 def with_contrast(image: Image, factor: float, display: Display) -> Image:
-    """Draws values away from the mean of what is shown (factor above 1), or towards it."""
-    mean = np.float32(image.clip(display.black, display.white).mean())
-    return _canonical(mean + (image.astype(np.float32) - mean) * np.float32(factor))
+    """Draws what the window shows away from its mean (factor above 1), or towards it; what lies outside moves along.
+
+    On CT, air and bone would otherwise decide what the mean is, and soft tissue leave its window.
+    """
+    black, white = display.window
+    shown = image.astype(np.float32).clip(black, white)
+    inside = shown == image
+    mean = shown[inside].mean() if inside.any() else np.float32(display.center)
+    return _canonical(image + np.float32(factor - 1) * (shown - mean))
 
 
 def with_gamma(image: Image, gamma: float, display: Display) -> Image:
-    """Makes what is between black and white darker (gamma above 1) or brighter; black and white stay."""
-    span = np.float32(display.white - display.black)
-    unit = ((image.astype(np.float32) - np.float32(display.black)) / span).clip(0, 1)
-    return _canonical(np.float32(display.black) + span * unit ** np.float32(gamma))
+    """Makes what lies between the window's black and white darker (gamma above 1) or brighter; the rest stays."""
+    black, _ = display.window
+    shown = image.astype(np.float32).clip(*display.window)
+    unit = (shown - np.float32(black)) / np.float32(display.width)
+    return _canonical(image + np.float32(display.width) * (unit ** np.float32(gamma) - unit))
 
 
 def with_window_width(image: Image, factor: float, display: Display) -> Image:
@@ -130,7 +137,7 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
     Perturbation("border", "shortcut", (0.05, 0.1), "outer {:.0%}", lambda i, v, d, _: without_border(i, v, d)),
     Perturbation("corners", "shortcut", (0.1, 0.2), "{:.0%} of each side", lambda i, v, d, _: without_corners(i, v, d)),
     Perturbation("burned-in text", "shortcut", (1,), "every line found", lambda i, _, __, ___: without_text(i)),
-    Perturbation("noise", "shift", (0.03, 0.1), "{:.0%} of the range shown", with_noise),
+    Perturbation("noise", "shift", (0.03, 0.1), "{:.0%} of the range", with_noise),
     Perturbation("blur", "shift", (0.005, 0.01), "{:.1%} of the side", lambda i, v, _, __: blurred(i, v)),
     Perturbation("contrast", "shift", (0.7, 1.4), "x {:g}", lambda i, v, d, _: with_contrast(i, v, d)),
     Perturbation("brightness", "shift", (0.7, 1.4), "gamma {:g}", lambda i, v, d, _: with_gamma(i, v, d)),

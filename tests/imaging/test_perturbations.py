@@ -118,7 +118,7 @@ def test_written_text_becomes_background_and_an_image_without_text_is_the_same_o
 
 def test_noise_has_the_deviation_that_is_asked_for_and_is_another_for_another_image() -> None:
     image = np.full((200, 200), 30_000, np.uint16)
-    for display, sigma in ((FILM, 0.02 * 65_535), (CT, 0.02 * 1590)):
+    for display, sigma in ((FILM, 0.02 * 65_535), (CT, 0.02 * 400)):
         noise = with_noise(image, 0.02, display, _generator()).astype(float) - image
         assert noise.std() == pytest.approx(sigma, rel=0.02) and abs(noise.mean()) < 4 * sigma / 200
     row = next(row for row in PERTURBATIONS if row.name == "noise")
@@ -141,20 +141,24 @@ def test_a_blurred_point_is_a_gaussian_of_the_same_sum() -> None:
     assert changed.sum() == pytest.approx(60_000, rel=0.02)
 
 
-def test_contrast_moves_about_the_mean_of_what_is_shown() -> None:
+def test_contrast_moves_about_the_mean_of_what_the_window_shows() -> None:
     image = np.array([[10_000, 30_000]], np.uint16)
     np.testing.assert_array_equal(with_contrast(image, 0.5, FILM), [[15_000, 25_000]])
     np.testing.assert_array_equal(with_contrast(image, 10, FILM), [[0, 65_535]])
-    # 20,000 lies below the lowest black of 31,418, which counts in its place: the mean is 32,000.
-    np.testing.assert_array_equal(with_contrast(np.array([[20_000, 32_582]], np.uint16), 0.5, CT), [[26_000, 32_291]])
+    # The first window shows 32,608 to 33,008. What lies outside has no part in the mean of 32,808, and is moved as the
+    # window's edge is, by 100.
+    ct = np.array([[20_000, 32_708, 32_908, 40_000]], np.uint16)
+    np.testing.assert_array_equal(with_contrast(ct, 0.5, CT), [[20_100, 32_758, 32_858, 39_900]])
+    np.testing.assert_array_equal(with_contrast(np.array([[20_000]], np.uint16), 0.5, CT), [[20_100]])
 
 
-def test_gamma_keeps_black_and_white() -> None:
+def test_gamma_keeps_black_white_and_what_lies_outside() -> None:
     image = np.array([[0, 16_384, 65_535]], np.uint16)
     # (16384 / 65535) ** .5 is .5000..., of 65,535: 32,768.
     np.testing.assert_array_equal(with_gamma(image, 0.5, FILM), [[0, 32_768, 65_535]])
-    ct = np.array([[20_000, 31_418, 31_418 + 795, 33_008, 40_000]], np.uint16)  # in the middle of 1,590
-    np.testing.assert_allclose(with_gamma(ct, 2, CT)[0], [31_418, 31_418, 31_418 + 397.5, 33_008, 33_008], atol=0.6)
+    # The middle of the first window, 0.5, becomes 0.25 of its 400.
+    ct = np.array([[20_000, 32_608, 32_808, 33_008, 40_000]], np.uint16)
+    np.testing.assert_array_equal(with_gamma(ct, 2, CT), [[20_000, 32_608, 32_708, 33_008, 40_000]])
 
 
 def _shown(image: np.ndarray, window: Window) -> np.ndarray:
