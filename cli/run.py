@@ -190,7 +190,7 @@ def _traceback(error: Exception) -> str:
 
 
 def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], log: Path) -> FinishedRun:
-    from components.evaluator.results import read_gates, read_metrics
+    from components.evaluator.results import read_evaluation, read_gates
     from data_schemas.ingest_report import FILE_NAME, IngestReport
     from data_schemas.model_files import ALREADY_SERVED
     from pipeline.lineage import RunOutputs
@@ -211,7 +211,7 @@ def _finished(settings: PipelineSettings, run_id: str, *, stages: list[Stage], l
         "blessed": bool(blessing and blessing.properties.get("blessed")),
         "pushed": pushed.properties["pushed_destination"] if pushed and pushed.properties.get("pushed") else None,
         "gates": [gate.to_json() for gate in read_gates(evaluation)],
-        "metrics": read_metrics(evaluation),
+        "metrics": read_evaluation(evaluation).to_json(),
     }
     return FinishedRun(
         result=result,

@@ -89,8 +89,14 @@ def _task_line(task: dict[str, Any]) -> str:
 
 
 def _gates(gates: list[dict[str, Any]]) -> str:
-    rows = [(gate["name"], "met" if gate["passed"] else "MISSED", gate["reason"]) for gate in gates]
+    rows = [(gate["name"], _verdict(gate), gate["reason"]) for gate in gates]
     return table([("Gate", "", "Why"), *rows])
+
+
+def _verdict(gate: dict[str, Any]) -> str:
+    """Returns the verdict in words; capitals refuse the model."""
+    words = str(gate["verdict"]).replace("_", " ")
+    return words if gate["passed"] else words.upper()
 
 
 def _pushed(finished: FinishedRun) -> str:

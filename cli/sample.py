@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "table of where each lesion is. The same seed writes the same bytes. Nobody in them exists."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="receives manifest.csv, lesions.csv and dicom/")
-    parser.add_argument("--studies", type=int, default=600, metavar="N", help="how many studies [%(default)s]")
+    parser.add_argument("--studies", type=int, default=800, metavar="N", help="how many studies [%(default)s]")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="what everything is drawn from [%(default)s]")
 
 

@@ -13,24 +13,11 @@ from pydantic import Field, field_validator, model_validator
 
 from data_schemas.decisions import Decisions
 from data_schemas.features import HEADER_SLICES, SPLITS
+from data_schemas.gates import Gate
 from data_schemas.image_settings import Image, Intensity
 from data_schemas.strict import Positive, Share, Strict, Text
 from data_schemas.training_settings import Augmentation, Training
 from data_schemas.tuning_settings import Tuning
-
-METRICS = (
-    "auroc",
-    "average_precision",
-    "accuracy",
-    "balanced_accuracy",
-    "sensitivity",
-    "specificity",
-    "ppv",
-    "npv",
-    "f1",
-    "mcc",
-)
-"""Metrics that gates may name. All but `accuracy` and `balanced_accuracy` of a whole task belong to one finding."""
 
 MANIFEST_COLUMNS = (
     "file",
@@ -113,40 +100,6 @@ class Splits(Strict):
     def shares(self) -> dict[str, float]:
         """Share of patients by split, in the order of `SPLITS`."""
         return {name: getattr(self, name) for name in SPLITS}
-
-
-class Gate(Strict):
-    """One condition for a push, on the test split: exactly one of `min`, `max` and `max_drop`.
-
-    Attributes:
-        name: what reports and messages call it.
-        metric: one of `METRICS`.
-        finding: the finding it is about; without it, all findings' macro average, or the whole task's `accuracy`.
-        slice: values of slice features that narrow it to a group, e.g. `{sex: F}`; empty is overall.
-        min, max: bounds that the value itself must meet, both inclusive.
-        max_drop: how far the value may lie below the champion's, 0..1.
-    """
-
-    name: Text
-    metric: Literal[METRICS]  # type: ignore[valid-type]  # a literal's values may come from a tuple at run time
-    finding: str | None = None
-    slice: dict[str, str] = Field(default_factory=dict)
-    min: float | None = None
-    max: float | None = None
-    max_drop: Share | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one_bound(self) -> Gate:
-        given = [name for name in ("min", "max", "max_drop") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"gate {self.name!r} has {len(given)} bounds; give exactly one of min, max, max_drop")
-        if self.max_drop is not None and self.slice:
-            raise ValueError(f"gate {self.name!r}: max_drop is overall; remove `slice`")
-        for bound in ("min", "max"):
-            value, lowest = getattr(self, bound), -1.0 if self.metric == "mcc" else 0.0
-            if value is not None and not lowest <= value <= 1.0:
-                raise ValueError(f"gate {self.name!r}: {bound} is {value:g}; {self.metric} lies in {lowest:g}..1")
-        return self
 
 
 class Waived(Strict):
@@ -248,6 +201,8 @@ class Task(Strict):
     `consent: required` uses the rows with `yes` in the manifest's column `consent` alone; `consent: {waived: REASON}`
     uses all but those with `no`.
 
+    `max_looks` is how many models may be judged on one test split: each look at it makes the next less honest.
+
     `deployment_prevalence` is each finding's share where the model will be used. Scores then are probabilities there;
     else they are probabilities where findings are as common as in the calibration split. Flags are the same either way.
 
@@ -276,6 +231,7 @@ class Task(Strict):
     splits: Splits = Splits()
     data_policy: DataPolicy = DataPolicy()
     gates: Annotated[tuple[Gate, ...], Field(min_length=1)]
+    max_looks: Annotated[int, Field(ge=1)] | None = None
     decisions: Decisions = Decisions()
     deployment_prevalence: dict[str, Annotated[float, Field(gt=0.0, lt=1.0)]] = Field(default_factory=dict)
     model: Model = Model()
@@ -399,10 +355,12 @@ class Task(Strict):
             problems.append(
                 f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.findings)}"
             )
-        if gate.finding is None and gate.metric == "accuracy" and self.labels.type == "multi_label":
+        if gate.finding is None and gate.metric == "accuracy" and self.labels.type == "multi_label" and not gate.gap:
             problems.append(f"gate {gate.name!r}: accuracy of a multi-label task needs a `finding`")
-        if gate.slice and set(gate.slice) not in map(set, self.slices):
-            problems.append(f"gate {gate.name!r}: slice by {', '.join(gate.slice)} is not one of the task's `slices`")
+        for named, wanted in (("slice", set(gate.slice)), ("gap", {gate.gap} if gate.gap else set())):
+            if wanted and wanted not in map(set, self.slices):
+                listed = ", ".join(sorted(map(str, wanted)))
+                problems.append(f"gate {gate.name!r}: {named} by {listed} is not one of the task's `slices`")
         return problems
 
     @property

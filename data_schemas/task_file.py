@@ -13,8 +13,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from data_schemas.errors import TaskError
+from data_schemas.gates import Gate
 from data_schemas.image_settings import Image
-from data_schemas.task import Gate, Model, Task, Waived
+from data_schemas.task import Model, Task, Waived
 
 _TASKS = importlib.resources.files("data_schemas") / "tasks"
 

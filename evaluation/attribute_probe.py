@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from data_schemas.stress_results import AttributeProbe, Interval
-from evaluation.intervals import bootstrap, clopper_pearson, percentile_interval
-from evaluation.metrics import UNKNOWN_LABEL, Floats, weighted_auroc
+from evaluation.clustered_auroc import clustered_auroc
+from evaluation.metrics import UNKNOWN_LABEL, Floats
 
 FEWEST = 20
 """Patients of each kind without which nothing is fitted."""
@@ -82,7 +82,7 @@ def _probe(
         )
     finite = np.nan_to_num(features[known].astype(np.float64), nan=0, posinf=_LARGEST, neginf=-_LARGEST)
     scores = _held_out_scores(finite.clip(-_LARGEST, _LARGEST), labels, patients)
-    auroc = _auroc(labels, scores, patients, behind=min(kinds))
+    auroc = _auroc(labels, scores, patients)
     return AttributeProbe(attribute=attribute, auroc=auroc, patients=count, note=note)
 
 
@@ -107,8 +107,6 @@ def _held_out_scores(features: Floats, labels: NDArray[Any], patients: NDArray[A
     return scores
 
 
-def _auroc(labels: NDArray[Any], scores: Floats, patients: NDArray[Any], *, behind: int) -> Interval:
-    value = float(weighted_auroc(labels, scores)[0])
-    draws = bootstrap(lambda weights: {"auroc": weighted_auroc(labels, scores, weights)}, patients)["auroc"]
-    lower, upper = percentile_interval(draws) or clopper_pearson(value * behind, behind)
-    return Interval(value=value, lower=min(lower, value), upper=max(upper, value), patients=len(np.unique(patients)))
+def _auroc(labels: NDArray[Any], scores: Floats, patients: NDArray[Any]) -> Interval:
+    found = clustered_auroc(labels == 1, scores, np.unique(patients, return_inverse=True)[1]).estimate()
+    return Interval(value=found.value, lower=found.lower, upper=found.upper, patients=len(np.unique(patients)))

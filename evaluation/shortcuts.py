@@ -16,8 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from evaluation.intervals import Estimate, bootstrap, other_estimate
-from evaluation.metrics import UNKNOWN_LABEL, Floats, weighted_auroc
+from evaluation.clustered_auroc import clustered_auroc
+from evaluation.intervals import Estimate
+from evaluation.metrics import UNKNOWN_LABEL, Floats
 
 ALARMING = 0.6
 """AUROC from which a suspect that tells the label is worth an alarm."""
@@ -52,7 +53,7 @@ def probe(suspect: Floats, labels: NDArray[Any], patients: NDArray[Any], *, seed
         suspect: float64 (images, columns), no nan; `one_hot` turns words into columns.
         labels: (images,), 1 present, 0 absent, -1 unknown (left out).
         patients: (images,), whose image it is; no patient is on both sides of a fold.
-        seed: of folds and bootstrap.
+        seed: of the folds.
     """
     known = labels != UNKNOWN_LABEL
     suspect, labels, patients = suspect[known], labels[known], patients[known]
@@ -61,9 +62,7 @@ def probe(suspect: Floats, labels: NDArray[Any], patients: NDArray[Any], *, seed
     if not len(suspect[0]) or (suspect == suspect[0]).all():
         return Probe(Estimate(0.5, 0.5, 0.5), "clear")  # the same for every image: it can tell nothing
     scores = _held_out_scores(suspect, labels, patients, seed)
-    value = float(weighted_auroc(labels, scores)[0])
-    draws = bootstrap(lambda weights: {"auroc": weighted_auroc(labels, scores, weights)}, patients, seed=seed)
-    auroc = other_estimate(value, draws["auroc"], exact=(0.0, 1.0))
+    auroc = clustered_auroc(labels == 1, scores, np.unique(patients, return_inverse=True)[1]).estimate()
     return Probe(auroc, _verdict(auroc))
 
 

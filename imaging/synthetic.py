@@ -53,7 +53,7 @@ class _Study:
 
 
 def write_sample(
-    folder: Path, *, studies: int = 600, seed: int = 1, progress: Callable[[int, int], None] | None = None
+    folder: Path, *, studies: int = 800, seed: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> Path:
     """Writes `dicom/*.dcm`, `lesions.csv` and, last, `manifest.csv` into a folder, and returns the manifest's path.
 

@@ -129,6 +129,7 @@ def _judges(settings: PipelineSettings, *, examples: Any, ingest_report: Any, tr
         model=trainer.outputs["model"],
         champion=champion.outputs["champion"],
         task=task_to_json(settings.task),
+        looks_ledger=settings.looks_ledger,
         code_digest=digests["evaluator"],
     )
     canary = ServingCanary(

@@ -90,6 +90,11 @@ class PipelineSettings:
         """Statistics of data that DataCheck accepted, which the next run's are compared with."""
         return self.output / "accepted_data" / self.task.name
 
+    @property
+    def looks_ledger(self) -> Path:
+        """Which test patients models were judged on."""
+        return self.output / "looks" / f"{self.task.name}.jsonl"
+
 
 def served_folder(output: Path, task: Task) -> Path:
     """Returns `OUTPUT/serving/TASK`."""

@@ -1,44 +1,41 @@
-"""Task and operating points -> `tfma.EvalConfig`: the metrics, slices and thresholds of an evaluation."""
+"""Task and models -> `tfma.EvalConfig`: the metrics, slices and thresholds of an evaluation."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 
-from components.evaluator.metrics import SUMMARY, CaseMetric
+from components.evaluator.judgement import CASES, JUDGEMENT, Judgement, JudgementMetric, judged_gates, refusal
+from components.evaluator.metrics import CaseMetric
 from data_schemas import features
-from data_schemas.task import METRICS, Gate, Labels, Task
-from evaluation.gates import TOLERANCE
-from evaluation.summary import task_metric, task_metrics
+from data_schemas.metrics import METRICS
+from data_schemas.task import Labels, Task
+from data_schemas.task_file import task_from_json
+from evaluation.summary import task_metrics
 
 Points = Mapping[str, float]
 
 
-def eval_config(task: Task, *, operating_points: Points, champion_points: Points | None = None) -> tfma.EvalConfig:
-    """Returns what TFMA evaluates.
-
-    Args:
-        task: gives labels, slices and gates.
-        operating_points: the candidate's, by finding.
-        champion_points: the champion's, or None where there is nothing to compare with; change thresholds need it.
-    """
-    points = {"": dict(operating_points)}
-    specs = [_model_spec()]
-    if champion_points is not None:
-        points = {tfma.CANDIDATE_KEY: dict(operating_points), tfma.BASELINE_KEY: dict(champion_points)}
-        specs = [_model_spec(tfma.CANDIDATE_KEY), _model_spec(tfma.BASELINE_KEY, is_baseline=True)]
-    gates = [gate for gate in task.gates if gate.max_drop is None or champion_points is not None]
+def eval_config(judgement: Judgement) -> tfma.EvalConfig:
+    """Returns what TFMA evaluates; a second model, the champion, is the baseline."""
+    task, models = task_from_json(judgement.task), judgement.models
+    points = {name: dict(description.operating_points) for name, description in models.items()}
     return tfma.EvalConfig(
-        model_specs=specs,
+        model_specs=[_model_spec(name, is_baseline=name == tfma.BASELINE_KEY) for name in models],
         slicing_specs=_slicing_specs(task),
-        metrics_specs=[*_case_metrics(task.labels, points, gates), *_viewer_metrics(task.labels)],
+        metrics_specs=[
+            _judgement(task, judgement),
+            *_case_metrics(task.labels, points),
+            *_viewer_metrics(task.labels),
+        ],
     )
 
 
-def _model_spec(name: str = "", *, is_baseline: bool = False) -> tfma.ModelSpec:
+def _model_spec(name: str, *, is_baseline: bool) -> tfma.ModelSpec:
     return tfma.ModelSpec(
         name=name,
         is_baseline=is_baseline,
@@ -55,44 +52,41 @@ def _slicing_specs(task: Task) -> list[tfma.SlicingSpec]:
     return [tfma.SlicingSpec(), *slices]
 
 
-def _case_metrics(labels: Labels, points: Mapping[str, Points], gates: list[Gate]) -> list[tfma.MetricsSpec]:
-    """The judged metrics: a spec for the whole task and one for each finding, which so has its own thresholds."""
-    whole: dict[str, list[Gate]] = {name: [] for name in (*task_metrics(labels), SUMMARY)}
-    for gate in gates:
-        if gate.finding is None:
-            whole[task_metric(labels, gate.metric)].append(gate)
-    specs = [tfma.MetricsSpec(metrics=[_metric(name, labels, points, own) for name, own in whole.items()])]
-    for finding in labels.findings:
-        own = {name: [gate for gate in gates if (gate.finding, gate.metric) == (finding, name)] for name in METRICS}
-        binarize = tfma.BinarizationOptions()
-        binarize.class_ids.values.append(labels.names.index(finding))
-        metrics = [_metric(name, labels, points, judged) for name, judged in own.items()]
-        specs.append(tfma.MetricsSpec(binarize=binarize, metrics=metrics))
-    return specs
-
-
-def _metric(name: str, labels: Labels, points: Mapping[str, Points], gates: list[Gate]) -> tfma.MetricConfig:
-    settings = {"name": name, "labels": labels.model_dump(mode="json"), "operating_points": points}
-    return tfma.MetricConfig(
-        class_name=CaseMetric.__name__,
-        module=CaseMetric.__module__,
-        config=json.dumps(settings),
-        per_slice_thresholds=[_threshold(gate) for gate in gates],
+def _judgement(task: Task, judgement: Judgement) -> tfma.MetricsSpec:
+    """The verdicts: one threshold a gate, on the candidate and overall alone."""
+    candidate = next(iter(judgement.descriptions))
+    judged = [refusal(name) for name in judged_gates(task)]
+    return tfma.MetricsSpec(
+        model_names=[candidate] if candidate else [],
+        metrics=[_judgement_metric(name, judgement, judged=name in judged) for name in (JUDGEMENT, CASES, *judged)],
     )
 
 
-def _threshold(gate: Gate) -> tfma.PerSliceMetricThreshold:
-    """TFMA's form of a gate; an empty `SlicingSpec` is the overall slice."""
-    values = {features.slice_feature(name): value for name, value in gate.slice.items()}
+def _judgement_metric(name: str, judgement: Judgement, *, judged: bool) -> tfma.MetricConfig:
     threshold = tfma.MetricThreshold()
-    if gate.min is not None:
-        threshold.value_threshold.lower_bound.CopyFrom(wrappers_pb2.DoubleValue(value=gate.min - TOLERANCE))
-    elif gate.max is not None:
-        threshold.value_threshold.upper_bound.CopyFrom(wrappers_pb2.DoubleValue(value=gate.max + TOLERANCE))
-    elif gate.max_drop is not None:
-        threshold.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
-        threshold.change_threshold.absolute.CopyFrom(wrappers_pb2.DoubleValue(value=-gate.max_drop - TOLERANCE))
-    return tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec(feature_values=values)], threshold=threshold)
+    threshold.value_threshold.upper_bound.CopyFrom(wrappers_pb2.DoubleValue(value=0.0))
+    overall = tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
+    return tfma.MetricConfig(
+        class_name=JudgementMetric.__name__,
+        module=JudgementMetric.__module__,
+        config=json.dumps({"name": name, "judgement": asdict(judgement)}),
+        per_slice_thresholds=[overall] if judged else [],
+    )
+
+
+def _case_metrics(labels: Labels, points: Mapping[str, Points]) -> list[tfma.MetricsSpec]:
+    """Every metric by slice: a spec for the whole task and one for each finding."""
+    specs = [tfma.MetricsSpec(metrics=[_metric(name, labels, points) for name in task_metrics(labels)])]
+    for finding in labels.findings:
+        binarize = tfma.BinarizationOptions()
+        binarize.class_ids.values.append(labels.names.index(finding))
+        specs.append(tfma.MetricsSpec(binarize=binarize, metrics=[_metric(name, labels, points) for name in METRICS]))
+    return specs
+
+
+def _metric(name: str, labels: Labels, points: Mapping[str, Points]) -> tfma.MetricConfig:
+    settings = {"name": name, "labels": labels.model_dump(mode="json"), "operating_points": points}
+    return tfma.MetricConfig(class_name=CaseMetric.__name__, module=CaseMetric.__module__, config=json.dumps(settings))
 
 
 def _viewer_metrics(labels: Labels) -> list[tfma.MetricsSpec]:

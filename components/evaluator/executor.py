@@ -6,17 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from absl import logging
 from pydantic import ValidationError
-from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import path_utils, proto_utils
+from tfx.utils import json_utils, path_utils, proto_utils
 
 from components.evaluator.config import eval_config
-from components.evaluator.metrics import SUMMARY
+from components.evaluator.judgement import CASES, JUDGEMENT, Judgement, unpacked
+from components.evaluator.looks import earlier_looks, note_look
 from components.evaluator.results import write_results
 from data_schemas import features
 from data_schemas.description import ModelDescription
@@ -24,10 +25,10 @@ from data_schemas.errors import ConfigurationError
 from data_schemas.model_files import ASSETS, DESCRIPTION_FILE, NO_CHAMPION, REASON, USABLE
 from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
-from evaluation.gates import Champion, Comparison, GateResult, SliceKey, judge_gates, missed_text
-from evaluation.summary import Summary
+from evaluation.gates import Champion, Comparison, GateResult, missed_text
 
 TASK_KEY = "task"
+LEDGER_KEY = "looks_ledger"
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -36,28 +37,48 @@ class Executor(tfx_executor.Executor):
     """TFX's Evaluator, given an EvalConfig that holds the models' operating points."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Evaluates the candidate and, where it may be compared, the champion; blesses what meets every gate.
+        """Evaluates the candidate and, where it may be compared, the champion; blesses what no gate refuses.
 
         Raises:
             ConfigurationError: the candidate was trained for other labels than the task's.
         """
         task = task_from_json(exec_properties[TASK_KEY])
-        candidate = _description(artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY]))
+        model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+        candidate = _description(model)
         if candidate.task.labels.names != task.labels.names:
             raise ConfigurationError(
                 f"the model's labels are {', '.join(candidate.task.labels.names)}, the task's are "
                 f"{', '.join(task.labels.names)}: train the model for this task"
             )
         champion, served = _champion(input_dict, task)
-        compared = served is not None
-        config = eval_config(
-            task,
-            operating_points=candidate.operating_points,
-            champion_points=None if served is None else served.operating_points,
+        patients = _patients(input_dict, json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY]))
+        ledger = Path(exec_properties[LEDGER_KEY])
+        descriptions = {"": candidate} if served is None else {tfma.CANDIDATE_KEY: candidate, tfma.BASELINE_KEY: served}
+        judgement = Judgement(
+            task=exec_properties[TASK_KEY],
+            descriptions={name: one.model_dump_json() for name, one in descriptions.items()},
+            comparison=champion.comparison.value,
+            reason=champion.reason,
+            records=len(patients),
+            looks=earlier_looks(ledger, patients=set(patients), model=model.uri),
         )
-        inputs = {key: value for key, value in input_dict.items() if compared or key != specs.BASELINE_MODEL_KEY}
-        super().Do(inputs, output_dict, {**exec_properties, specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(config)})
-        _conclude(task, champion, input_dict=input_dict, output_dict=output_dict)
+        config = proto_utils.proto_to_json(eval_config(judgement))
+        inputs = {key: value for key, value in input_dict.items() if served or key != specs.BASELINE_MODEL_KEY}
+        super().Do(inputs, output_dict, {**exec_properties, specs.EVAL_CONFIG_KEY: config})
+        note_look(ledger, patients=set(patients), model=model.uri)
+        _keep(artifact_utils.get_single_uri(output_dict[specs.EVALUATION_KEY]))
+
+
+def _patients(input_dict: Artifacts, splits: list[str]) -> list[str]:
+    """Returns the patient of every record of the splits that are judged."""
+    examples = artifact_utils.get_single_instance(input_dict[specs.EXAMPLES_KEY])
+    found = []
+    for split in splits:
+        files = tf.io.gfile.glob(f"{artifact_utils.get_split_uri([examples], split)}/*")
+        for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
+            feature = tf.train.Example.FromString(record).features.feature[features.PATIENT]
+            found.append(feature.bytes_list.value[0].decode())
+    return found
 
 
 def _description(model: Artifact) -> ModelDescription:
@@ -115,63 +136,16 @@ def _refused(reason: str) -> Champion:
     return Champion(Comparison.REFUSED, reason)
 
 
-def _conclude(task: Task, champion: Champion, *, input_dict: Artifacts, output_dict: Artifacts) -> None:
-    """Judges the gates, writes the results, and settles the blessing."""
-    evaluation_uri = artifact_utils.get_single_uri(output_dict[specs.EVALUATION_KEY])
-    compared = champion.comparison is Comparison.COMPARED
-    summaries = _by_slice_name(_summaries(evaluation_uri, model_name=tfma.CANDIDATE_KEY if compared else ""))
-    if compared:
-        served = _summaries(evaluation_uri, model_name=tfma.BASELINE_KEY)
-        champion = Champion(Comparison.COMPARED, summary=served[()])
-    gates = judge_gates(task.gates, task.labels, summaries=summaries, champion=champion)
-    write_results(evaluation_uri, gates=gates, summaries=summaries, champion=champion.summary)
-    if missed_text(gates):
-        logging.warning("%s", missed_text(gates))
-    _bless(gates, evaluation_uri, input_dict=input_dict, output_dict=output_dict)
-
-
-def _summaries(evaluation_uri: str, *, model_name: str) -> dict[SliceKey, Summary]:
-    """Returns a model's metrics by slice, as `CaseMetric` left them in TFMA's file."""
-    found = {}
-    for metrics in tfma.load_metrics(evaluation_uri):
-        key = tuple((part.column, _slice_value(part)) for part in metrics.slice_key.single_slice_keys)
-        for entry in metrics.metric_keys_and_values:
-            if entry.key.name == SUMMARY and entry.key.model_name == model_name:
-                found[key] = Summary.from_json(json.loads(entry.value.bytes_value))
-    return found
-
-
-def _slice_value(part: Any) -> str:
-    value = getattr(part, part.WhichOneof("kind"))
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _by_slice_name(summaries: dict[SliceKey, Summary]) -> dict[SliceKey, Summary]:
-    """Names slices as the task does: by header feature or manifest column, not by feature of the example."""
-    prefix = features.extra_column("")
-    return {
-        tuple(sorted((name.removeprefix(prefix), value) for name, value in key)): found
-        for key, found in summaries.items()
+def _keep(evaluation_uri: str) -> None:
+    """Writes beside TFMA's files what other steps read, and says which gates refuse."""
+    entries = {
+        entry.key.name: entry.value.bytes_value
+        for metrics in tfma.load_metrics(evaluation_uri)
+        for entry in metrics.metric_keys_and_values
+        if entry.key.name in (JUDGEMENT, CASES)
     }
-
-
-def _bless(gates: list[GateResult], evaluation_uri: str, *, input_dict: Artifacts, output_dict: Artifacts) -> None:
-    """Blesses when every gate was met and TFMA's thresholds say the same.
-
-    TFX's executor has blessed by TFMA's thresholds alone, which know nothing of a refused champion; and it does not
-    bless at all where the only gates compare with a champion that does not exist yet.
-    """
-    blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
-    model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
-    validated = tfma.load_validation_result(evaluation_uri)
-    passed = all(gate.passed for gate in gates) and (validated is None or validated.validation_ok)
-    if all(gate.passed for gate in gates) and not passed:
-        logging.error("TFMA's thresholds refuse the model although every gate was met: %s", validated)
-    for name in (constants.BLESSED_FILE_NAME, constants.NOT_BLESSED_FILE_NAME):
-        Path(blessing.uri, name).unlink(missing_ok=True)
-    name = constants.BLESSED_FILE_NAME if passed else constants.NOT_BLESSED_FILE_NAME
-    Path(blessing.uri, name).touch()
-    value = constants.BLESSED_VALUE if passed else constants.NOT_BLESSED_VALUE
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
-    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    judgement = json.loads(entries[JUDGEMENT])
+    write_results(evaluation_uri, judgement=judgement, cases=unpacked(entries[CASES]))
+    missed = missed_text([GateResult.from_json(gate) for gate in judgement["gates"]])
+    if missed:
+        logging.warning("%s", missed)

@@ -3,51 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evaluation.gates import GateResult, SliceKey
-from evaluation.summary import Summary
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.evaluation import Evaluation
+from evaluation.gates import GateResult
+from evaluation.judged import Records
 
 GATES_FILE = "gates.json"
 METRICS_FILE = "metrics.json"
+CASES_FILE = "cases.npz"
 
 
-def write_results(
-    evaluation_uri: str,
-    *,
-    gates: Sequence[GateResult],
-    summaries: Mapping[SliceKey, Summary],
-    champion: Summary | None,
-) -> None:
-    """Writes `gates.json` and `metrics.json`.
+def write_results(evaluation_uri: str, *, judgement: Mapping[str, Any], cases: Mapping[str, NDArray[Any]]) -> None:
+    """Writes `gates.json`, `metrics.json` and `cases.npz`.
 
     Args:
         evaluation_uri: the artifact's folder.
-        gates: every gate's verdict.
-        summaries: metrics by slice; the empty key is overall.
-        champion: the champion's overall metrics on the same cases, or None.
+        judgement: `evaluation` and `gates`, as JSON values.
+        cases: the arrays of the test split's records.
     """
-    slices = [{"slice": dict(key), **summary.to_json()} for key, summary in sorted(summaries.items()) if key]
-    metrics = {
-        "overall": summaries[()].to_json(),
-        "slices": slices,
-        "champion": None if champion is None else champion.to_json(),
-    }
     folder = Path(evaluation_uri)
-    (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=1), encoding="utf-8")
-    verdicts = [gate.to_json() for gate in gates]
-    (folder / GATES_FILE).write_text(json.dumps(verdicts, indent=1), encoding="utf-8")
+    (folder / METRICS_FILE).write_text(json.dumps(judgement["evaluation"], indent=1), encoding="utf-8")
+    (folder / GATES_FILE).write_text(json.dumps(judgement["gates"], indent=1), encoding="utf-8")
+    np.savez_compressed(folder / CASES_FILE, **cases)
 
 
-def read_gates(evaluation_uri: str) -> list[GateResult]:
+def read_gates(evaluation_uri: str | Path) -> list[GateResult]:
     """Returns every gate's verdict, in the task's order."""
     text = (Path(evaluation_uri) / GATES_FILE).read_text(encoding="utf-8")
-    return [GateResult(**gate) for gate in json.loads(text)]
+    return [GateResult.from_json(gate) for gate in json.loads(text)]
 
 
-def read_metrics(evaluation_uri: str) -> dict[str, Any]:
-    """Returns `{overall, slices, champion}`, each a `Summary` as JSON; slices have a `slice`, champion may be None."""
-    value: dict[str, Any] = json.loads((Path(evaluation_uri) / METRICS_FILE).read_text(encoding="utf-8"))
-    return value
+def read_evaluation(evaluation_uri: str | Path) -> Evaluation:
+    """Returns everything that is said of the model on the test split."""
+    return Evaluation.from_json(json.loads((Path(evaluation_uri) / METRICS_FILE).read_text(encoding="utf-8")))
+
+
+def read_cases(evaluation_uri: str | Path) -> Records:
+    """Returns the test split's records with the candidate's scores, sorted by id."""
+    with np.load(Path(evaluation_uri) / CASES_FILE, allow_pickle=False) as arrays:
+        return Records.from_arrays(dict(arrays))

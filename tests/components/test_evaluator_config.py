@@ -1,6 +1,8 @@
-"""The EvalConfig: thresholds where the gates are, TFMA's own checks satisfied, and the component's interface."""
+"""The EvalConfig: a threshold for each gate, TFMA's own checks satisfied, and the component's interface."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import tensorflow_model_analysis as tfma
@@ -8,7 +10,10 @@ from tfx.types import channel, standard_artifacts
 
 from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
-from data_schemas.task import METRICS, Task
+from components.evaluator.judgement import Judgement, refusal
+from data_schemas.description import Calibration, ModelDescription
+from data_schemas.metrics import METRICS
+from data_schemas.task import Task
 from data_schemas.task_file import load_task, task_to_json
 
 POINTS = {"nodule": 0.3, "cavity": 0.4}
@@ -16,39 +21,61 @@ POINTS = {"nodule": 0.3, "cavity": 0.4}
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    """Gates: AUROC of nodule and of cavity at least .85, balanced accuracy at most .05 below the champion."""
+    """The demo's."""
     return load_task("synthetic_chest")
 
 
-def _thresholds(config: tfma.EvalConfig) -> set[tuple[str, int | None]]:
+def _judgement(task: Task, *names: str) -> Judgement:
+    description = ModelDescription(
+        task=task,
+        operating_points=POINTS,
+        prevalence=dict.fromkeys(task.labels.names, 0.3),
+        calibration=Calibration.identity(len(task.labels.names)),
+        radflow_version="0",
+    )
+    return Judgement(
+        task=task_to_json(task),
+        descriptions=dict.fromkeys(names or ("",), description.model_dump_json()),
+        comparison="no champion",
+        reason="",
+        records=10,
+        looks=0,
+    )
+
+
+def _thresholds(config: tfma.EvalConfig) -> set[str]:
     found = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config)
-    return {(key.name, key.sub_key.class_id if key.sub_key else None) for key in found}
+    return {key.name for key in found}
 
 
-def test_a_gate_is_a_threshold_of_its_own_finding_alone(task: Task) -> None:
-    config = eval_config(task, operating_points=POINTS)
-    assert _thresholds(config) == {("auroc", 1), ("auroc", 2)}
+def test_every_gate_is_a_threshold_and_so_are_looks_where_they_are_bounded(task: Task) -> None:
+    config = eval_config(_judgement(task))
+    gates = {refusal(gate.name) for gate in task.gates}
+    assert _thresholds(config) == gates
     tfma.utils.verify_eval_config(config)
+    bounded = task.model_copy(update={"max_looks": 3})
+    assert _thresholds(eval_config(_judgement(bounded))) == gates | {"refuses: looks at the test split"}
 
 
-def test_change_thresholds_need_a_champion(task: Task) -> None:
-    config = eval_config(task, operating_points=POINTS, champion_points=POINTS)
-    assert ("balanced_accuracy", None) in _thresholds(config)
+def test_the_champion_is_the_baseline_and_the_candidate_alone_is_judged(task: Task) -> None:
+    config = eval_config(_judgement(task, "candidate", "baseline"))
     assert [(spec.name, spec.is_baseline) for spec in config.model_specs] == [("candidate", False), ("baseline", True)]
+    assert list(config.metrics_specs[0].model_names) == ["candidate"]
 
 
 def test_slices_are_overall_and_the_tasks(task: Task) -> None:
-    slices = [list(spec.feature_keys) for spec in eval_config(task, operating_points=POINTS).slicing_specs]
+    slices = [list(spec.feature_keys) for spec in eval_config(_judgement(task)).slicing_specs]
     assert slices == [[], ["sex"], ["age_group"], ["manufacturer"], ["view"], ["sex", "age_group"]]
 
 
 def test_a_manifest_column_is_sliced_by_the_examples_feature(task: Task) -> None:
-    wide = task.model_copy(update={"slices": (("clinic",),)})
-    assert list(eval_config(wide, operating_points=POINTS).slicing_specs[1].feature_keys) == ["column_clinic"]
+    gates = task.gates[:1]
+    wide = task.model_copy(update={"slices": (("clinic",),), "gates": gates})
+    assert list(eval_config(_judgement(wide)).slicing_specs[1].feature_keys) == ["column_clinic"]
 
 
 def test_every_metric_of_every_finding_is_asked_for(task: Task) -> None:
-    config = eval_config(task, operating_points=POINTS)
+    config = eval_config(_judgement(task))
     asked = [spec for spec in config.metrics_specs if spec.metrics[0].class_name == "CaseMetric"]
     assert len(asked) == 3
     assert [list(spec.binarize.class_ids.values) for spec in asked[1:]] == [[1], [2]]
@@ -60,7 +87,9 @@ def test_the_component_judges_the_test_split_and_takes_the_champion_as_baseline(
         channel.Channel(type=kind)
         for kind in (standard_artifacts.Examples, standard_artifacts.Model, standard_artifacts.Model)
     )
-    evaluator = Evaluator(examples, model, champion=champion, task=task_to_json(task), code_digest="abc")
+    evaluator = Evaluator(
+        examples, model, champion=champion, task=task_to_json(task), looks_ledger=Path("looks"), code_digest="abc"
+    )
     assert set(evaluator.outputs) == {"evaluation", "blessing"}
     assert evaluator.inputs["baseline_model"] is champion
     assert evaluator.exec_properties["example_splits"] == '["test"]'

@@ -1,4 +1,4 @@
-"""The Evaluator's executor on a toy model and 60 records: TFMA, Beam and the blessing are the real ones."""
+"""The Evaluator's executor on a toy model and 200 records: TFMA, Beam and the blessing are the real ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfx.types import Artifact, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils
 
 from components.evaluator.executor import Executor
-from components.evaluator.results import read_gates, read_metrics
+from components.evaluator.results import read_cases, read_evaluation, read_gates
 from data_schemas.description import Calibration, ModelDescription
 from data_schemas.errors import ConfigurationError
 from data_schemas.model_files import NO_CHAMPION
@@ -25,7 +25,7 @@ from evaluation.gates import GateResult
 
 pytestmark = pytest.mark.pipeline
 
-CASES = 60
+CASES = 200
 POINTS = {"nodule": 0.3, "cavity": 0.4}
 
 
@@ -51,7 +51,7 @@ class World:
     run: Callable[..., Result]
 
 
-def _task(kind: str, gates: list[dict], *, extra: tuple[str, ...] = ()) -> Task:
+def _task(kind: str, gates: list[dict], *, extra: tuple[str, ...] = (), max_looks: int | None = None) -> Task:
     multi_class = kind == "multi_class"
     names = ["normal", "nodule", "cavity"] if multi_class else ["nodule", "cavity"]
     return Task.model_validate(
@@ -65,7 +65,8 @@ def _task(kind: str, gates: list[dict], *, extra: tuple[str, ...] = ()) -> Task:
             "modalities": ["CR"],
             "labels": {"type": kind, "names": [*names, *extra], "no_finding": "normal" if multi_class else None},
             "slices": [["sex"], ["sex", "clinic"]],
-            "gates": gates,
+            "gates": [{"min_patients": 2, **gate} for gate in gates],
+            "max_looks": max_looks,
         }
     )
 
@@ -116,6 +117,8 @@ def _write_examples(folder: Path, world: dict[str, np.ndarray], task: Task) -> N
             else:
                 feature["label"].int64_list.value.extend(label.tolist())
             feature["patient"].bytes_list.value.append(b"p%d" % (row // 2))
+            feature["study"].bytes_list.value.append(b"s%d" % row)
+            feature["example_id"].bytes_list.value.append(b"e%03d" % row)
             feature["sex"].bytes_list.value.append(world["sexes"][row].encode())
             feature["column_clinic"].bytes_list.value.append(b"north" if row % 4 else b"south")
             # As imaging writes them: an unknown number is an empty list, an image is binary.
@@ -162,8 +165,17 @@ def _world(kind: str, folder: Path) -> World:
     for name in ("good", "poor"):
         _save_model(folder / name, plain, name)
 
-    def run(gates: list[dict], *, extra: tuple[str, ...] = (), candidate: str = "good", **champion: str) -> Result:
-        return _run(folder, _task(kind, gates, extra=extra), candidate=candidate, **champion)
+    def run(
+        gates: list[dict],
+        *,
+        extra: tuple[str, ...] = (),
+        max_looks: int | None = None,
+        candidate: str = "good",
+        ledger: str = "",
+        **champion: str,
+    ) -> Result:
+        task = _task(kind, gates, extra=extra, max_looks=max_looks)
+        return _run(folder, task, candidate=candidate, ledger=ledger, **champion)
 
     return World(run=run, **data)
 
@@ -175,7 +187,7 @@ def _artifact(kind: type[Artifact], uri: Path) -> Artifact:
     return artifact
 
 
-def _run(folder: Path, task: Task, *, candidate: str, champion: str = "", refused: str = "") -> Result:
+def _run(folder: Path, task: Task, *, candidate: str, ledger: str, champion: str = "", refused: str = "") -> Result:
     output = folder / f"run{len(list(folder.iterdir()))}"
     examples = _artifact(standard_artifacts.Examples, folder / "examples")
     examples.split_names = '["test"]'
@@ -190,12 +202,13 @@ def _run(folder: Path, task: Task, *, candidate: str, champion: str = "", refuse
     blessing = _artifact(standard_artifacts.ModelBlessing, output / "blessing")
     properties = {
         "task": task_to_json(task),
+        "looks_ledger": str(folder / ledger if ledger else output / "looks.jsonl"),
         standard_component_specs.EXAMPLE_SPLITS_KEY: json_utils.dumps(["test"]),
     }
     Executor().Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)
     return Result(
         gates={gate.name: gate for gate in read_gates(evaluation.uri)},
-        metrics=read_metrics(evaluation.uri),
+        metrics=read_evaluation(evaluation.uri).to_json(),
         blessed=blessing.get_int_custom_property("blessed"),
         files={path.name for path in (output / "blessing").iterdir()},
         evaluation_uri=evaluation.uri,
@@ -204,7 +217,7 @@ def _run(folder: Path, task: Task, *, candidate: str, champion: str = "", refuse
 
 def test_without_a_champion_values_are_scikit_learns_and_every_gate_met_blesses(world: World) -> None:
     gates = [
-        {"name": "nodule", "metric": "auroc", "finding": "nodule", "min": 0.5},
+        {"name": "nodule", "metric": "auroc", "finding": "nodule", "min": 0.4},
         {"name": "no drop", "metric": "auroc", "max_drop": 0.01},
     ]
     result = world.run(gates, refused=NO_CHAMPION)
@@ -222,7 +235,7 @@ def test_without_a_champion_values_are_scikit_learns_and_every_gate_met_blesses(
         confusion = sk.confusion_matrix(world.labels, world.good.argmax(axis=1))
         assert result.metrics["overall"]["confusion"] == confusion.tolist()
     assert (result.metrics["overall"]["examples"], result.metrics["overall"]["patients"]) == (CASES, CASES // 2)
-    assert result.gates["no drop"].passed and result.gates["no drop"].reason == "no champion: not compared"
+    assert result.gates["no drop"].passed and result.gates["no drop"].verdict == "not_compared"
     assert result.metrics["champion"] is None
     assert (result.blessed, result.files) == (1, {"BLESSED"})
 
@@ -258,8 +271,9 @@ def test_a_better_champion_makes_the_change_gate_fire(world: World) -> None:
     drop = [{"name": "no drop", "metric": "auroc", "max_drop": 0.05}]
     refused = world.run(drop, candidate="poor", champion="good")
     gate = refused.gates["no drop"]
-    before = refused.metrics["champion"]["task"]["macro_auroc"]["value"]
-    assert gate.bound == pytest.approx(before - 0.05) and gate.value < gate.bound
+    values = [refused.metrics[name]["task"]["macro_auroc"]["value"] for name in ("overall", "champion")]
+    assert gate.value == pytest.approx(values[0] - values[1]) and gate.judged < gate.value < -0.05
+    assert f"(the champion's is {values[1]:.3f})" in gate.reason
     assert (refused.blessed, refused.files) == (0, {"NOT_BLESSED"})
     assert not tfma.load_validation_result(refused.evaluation_uri).validation_ok
 
@@ -284,3 +298,37 @@ def test_a_champion_that_trained_on_todays_test_patients_is_refused_and_so_is_th
 def test_a_model_trained_for_other_labels_stops_at_once(multi_label: World) -> None:
     with pytest.raises(ConfigurationError, match=r"the task's are .*effusion: train the model"):
         multi_label.run([{"name": "any", "metric": "auroc", "min": 0.0}], extra=("effusion",))
+
+
+def test_the_cases_are_kept_by_id_with_their_groups(world: World) -> None:
+    records = read_cases(world.run([{"name": "any", "metric": "auroc", "min": 0.0}]).evaluation_uri)
+    assert [name.decode() for name in records.ids] == [f"e{row:03d}" for row in range(CASES)]
+    assert np.array_equal(records.groups["sex"], world.sexes) and np.array_equal(records.labels, world.labels)
+    assert records.scores == pytest.approx(world.good)
+
+
+def test_looks_at_one_test_split_are_counted_and_can_refuse(multi_label: World) -> None:
+    gates = [{"name": "any", "metric": "auroc", "min": 0.0}]
+    first = multi_label.run(gates, ledger="shared.jsonl", max_looks=1)
+    again = multi_label.run(gates, ledger="shared.jsonl", max_looks=1)
+    other = multi_label.run(gates, ledger="shared.jsonl", max_looks=1, candidate="poor")
+    assert [result.metrics["looks"] for result in (first, again, other)] == [0, 0, 1]
+    assert [result.blessed for result in (first, again, other)] == [1, 1, 0]
+    refusal = other.gates["looks at the test split"]
+    assert not refusal.passed and "look 2 at this test split, at most 1" in refusal.reason
+
+
+def test_few_patients_leave_a_gate_undecided_which_refuses_or_reports(multi_label: World) -> None:
+    gate = {"name": "any", "metric": "auroc", "min": 0.0, "min_patients": 101}
+    refused = multi_label.run([gate])
+    reported = multi_label.run([{**gate, "undecided": "report"}])
+    assert [result.gates["any"].verdict for result in (refused, reported)] == ["undecided", "undecided"]
+    assert [result.blessed for result in (refused, reported)] == [0, 1]
+
+
+def test_a_gap_between_groups_is_judged(multi_label: World) -> None:
+    gate = {"name": "gap", "metric": "sensitivity", "gap": "sex", "undecided": "report"}
+    lenient, strict = multi_label.run([{**gate, "max": 1.0}]), multi_label.run([{**gate, "max": 0.0}])
+    assert lenient.gates["gap"].verdict == "met" and lenient.blessed == 1
+    assert strict.gates["gap"].verdict == "unmet" and strict.blessed == 0
+    assert strict.gates["gap"].value < strict.gates["gap"].judged

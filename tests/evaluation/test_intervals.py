@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.intervals import bootstrap, clopper_pearson, other_estimate, percentile_interval, rate_estimate
+from evaluation.intervals import (
+    ClusteredRate,
+    bootstrap,
+    clopper_pearson,
+    clustered_rate,
+    difference_limits,
+    estimate,
+    mean_limits,
+    percentile_interval,
+    ratio_limits,
+)
 from evaluation.metrics import Floats
 
 
@@ -57,41 +67,63 @@ def test_percentiles_leave_undefined_draws_out_until_they_are_the_most() -> None
     assert percentile_interval(np.append(values, [np.nan, np.nan])) is None
 
 
-def test_a_perfect_rate_has_width() -> None:
-    estimate = rate_estimate(1.0, np.ones(1000), patients=20)
-    assert (estimate.value, estimate.upper) == (1.0, 1.0)
-    assert estimate.lower == pytest.approx(0.8316, abs=1e-4)
+def _rate(successes: list[int], patients: list[int], weights: list[float] | None = None) -> ClusteredRate:
+    right = np.array(successes, np.bool_)
+    weight = None if weights is None else np.array(weights)
+    return clustered_rate(right, np.ones(right.size, np.bool_), np.array(patients), weight)
 
 
-def test_one_patient_says_next_to_nothing() -> None:
-    estimate = rate_estimate(0.9, np.full(1000, 0.9), patients=1)
-    assert estimate.lower is not None and estimate.upper is not None
-    assert estimate.lower < 0.05 and estimate.upper == pytest.approx(1, abs=0.01)
+def test_a_perfect_rate_counts_each_patient_once() -> None:
+    rate = _rate([1] * 40, [number // 2 for number in range(40)])
+    assert rate.limits() == pytest.approx(clopper_pearson(20, 20))
+    assert rate.estimate().value == 1.0 and rate.estimate().patients == 20
 
 
-def test_an_undefined_value_has_no_interval() -> None:
-    estimate = rate_estimate(float("nan"), np.full(1000, np.nan), patients=5)
-    assert (estimate.value, estimate.lower, estimate.upper) == (None, None, None)
+def test_images_that_agree_within_a_patient_are_worth_the_patients() -> None:
+    # 20 patients, 16 right, each with 5 equal images: the variance is that of 20 trials, p (1 - p) / 19 by n - 1.
+    rate = _rate([int(number // 5 < 16) for number in range(100)], [number // 5 for number in range(100)])
+    assert (rate.value, rate.trials) == (pytest.approx(0.8), pytest.approx(19))
+
+
+def test_independent_images_are_worth_no_more_than_their_number() -> None:
+    # Every patient has one right and one wrong: the rate does not vary at all between them, which cannot be trusted.
+    rate = _rate([1, 0] * 15, [number // 2 for number in range(30)])
+    assert rate.trials <= 30
+    assert rate.limits()[1] - rate.limits()[0] > 0.2
+
+
+def test_weights_move_the_rate_and_cost_trials() -> None:
+    rate = _rate([1, 1, 0, 0], [0, 1, 2, 3], [3, 3, 1, 1])
+    assert rate.value == pytest.approx(6 / 8) and rate.trials < 4
+
+
+def test_one_patient_says_next_to_nothing_and_nobody_says_nothing() -> None:
+    one = _rate([1, 1, 1, 0], [0, 0, 0, 0]).estimate()
+    assert one.lower < 0.05 and one.upper == pytest.approx(1, abs=0.02)
+    nobody = clustered_rate(np.ones(2, np.bool_), np.zeros(2, np.bool_), np.arange(2)).estimate()
+    assert (nobody.value, nobody.lower, nobody.patients, nobody.note) == (None, None, 0, "not defined")
 
 
 def test_limits_stay_in_range_and_hold_the_value() -> None:
-    estimate = other_estimate(-0.9, np.linspace(-1.4, -0.95, 1000), exact=None, lowest=-1.0)
-    assert (estimate.lower, estimate.value, estimate.upper) == (-1.0, -0.9, -0.9)
+    found = estimate(-0.9, (-1.4, -0.95), lowest=-1.0)
+    assert (found.lower, found.value, found.upper) == (-1.0, -0.9, -0.9)
 
 
-@pytest.mark.parametrize("truth", [0.8, 0.97])
-def test_a_rate_over_patients_with_several_images_is_covered(truth: float) -> None:
-    """60 patients with 3 images that agree more often than chance: the interval must hold the truth 95 times in 100."""
-    generator = np.random.default_rng(11)
-    patients, hits, trials = np.repeat(np.arange(60), 3), 0, 150
-    concentration = 2.0
-    for trial in range(trials):
-        skill = generator.beta(truth * concentration, (1 - truth) * concentration, size=60)
-        right = (generator.uniform(size=180) < np.repeat(skill, 3)).astype(float)
-        drawn = bootstrap(
-            lambda weights, right=right: {"a": weights @ right / weights.sum(axis=1)}, patients, seed=trial
-        )
-        estimate = rate_estimate(right.mean(), drawn["a"], patients=60)
-        hits += estimate.lower <= truth <= estimate.upper
-    # 150 trials at .95 have a standard error of .018; wider than asked is no fault here.
-    assert hits / trials >= 0.95 - 2 * 0.018
+def test_limits_of_a_difference_equal_newcombes_worked_example() -> None:
+    # Newcombe, Statistics in Medicine 1998, example (a), method 10: 56/70 - 48/80, Wilson limits.
+    first, second = (stats.binomtest(*counts).proportion_ci(method="wilson") for counts in ((56, 70), (48, 80)))
+    found = difference_limits(56 / 70, (first.low, first.high), 48 / 80, (second.low, second.high))
+    assert found == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_limits_of_a_mean_by_hand() -> None:
+    # Below by the root of .09 + .16, above by that of .09 + .16, each halved.
+    assert mean_limits([0.4, 0.6], [(0.1, 0.7), (0.2, 1.0)]) == pytest.approx((0.25, 0.75))
+
+
+def test_limits_of_a_ratio_by_hand_and_at_its_ends() -> None:
+    # log 2 -+ sqrt(log(2)^2 + log(2)^2) for limits that halve and double.
+    lower, upper = ratio_limits(0.8, (0.4, 1.6), 0.4, (0.2, 0.8))
+    assert (np.log(lower), np.log(upper)) == pytest.approx((np.log(2) * (1 - 2**0.5), np.log(2) * (1 + 2**0.5)))
+    assert ratio_limits(0.8, (0.4, 1.0), 0.0, (0.0, 0.2)) is None
+    assert ratio_limits(0.0, (0.0, 0.1), 0.5, (0.4, 0.6)) == pytest.approx((0.0, 0.25))

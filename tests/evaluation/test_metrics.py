@@ -9,8 +9,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from data_schemas.task import METRICS
+from data_schemas.metrics import METRICS
 from evaluation.metrics import binary_labels, class_metrics, confusion_matrix, confusion_metrics, finding_metrics
+
+_OF_BOTH = {
+    "balanced_accuracy",
+    "mcc",
+    "positive_likelihood_ratio",
+    "negative_likelihood_ratio",
+    "sensitivity_at_90_specificity",
+}
+_RATES = {"sensitivity", "specificity", "flag_rate", "prevalence"}
 
 
 def _single(labels: NDArray, scores: NDArray, point: float = 0.5) -> dict[str, float]:
@@ -39,8 +48,14 @@ def test_every_metric_equals_scikit_learns(cases: tuple[NDArray, NDArray]) -> No
         "npv": sk.precision_score(labels, flagged, pos_label=0),
         "f1": sk.f1_score(labels, flagged),
         "mcc": sk.matthews_corrcoef(labels, flagged),
+        "positive_likelihood_ratio": sk.class_likelihood_ratios(labels, flagged)[0],
+        "negative_likelihood_ratio": sk.class_likelihood_ratios(labels, flagged)[1],
+        "flag_rate": flagged.mean(),
+        "prevalence": labels.mean(),
     }
-    assert set(expected) == set(METRICS)
+    false_positive_rates, sensitivities, _ = sk.roc_curve(labels, scores, drop_intermediate=False)
+    expected["sensitivity_at_90_specificity"] = sensitivities[false_positive_rates <= 0.1 + 1e-12].max()
+    assert set(METRICS) - set(expected) == {"brier", "log_loss", "calibration_intercept", "calibration_slope", "ece"}
     assert _single(labels, scores, 0.6) == pytest.approx(expected)
 
 
@@ -89,9 +104,9 @@ def test_unknown_labels_count_for_nothing(cases: tuple[NDArray, NDArray]) -> Non
 @pytest.mark.parametrize(
     ("labels", "undefined"),
     [
-        ([0, 0, 0], {"auroc", "average_precision", "balanced_accuracy", "sensitivity", "f1", "mcc"}),
-        ([1, 1, 1], {"auroc", "balanced_accuracy", "specificity", "mcc"}),
-        ([-1, -1, -1], set(METRICS)),
+        ([0, 0, 0], {"auroc", "average_precision", "sensitivity", "f1", *_OF_BOTH}),
+        ([1, 1, 1], {"auroc", "specificity", *_OF_BOTH}),
+        ([-1, -1, -1], {"auroc", "average_precision", "accuracy", "ppv", "npv", "f1", *_OF_BOTH, *_RATES}),
     ],
 )
 def test_what_is_not_defined_is_nan_and_never_zero(labels: list[int], undefined: set[str]) -> None:
@@ -110,6 +125,10 @@ def test_class_metrics_equal_scikit_learns() -> None:
     found = class_metrics(labels, scores)
     assert found["accuracy"] == pytest.approx(sk.accuracy_score(labels, scores.argmax(1)))
     assert found["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(labels, scores.argmax(1)))
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    found = class_metrics(labels, scores, probabilities=probabilities)
+    assert found["log_loss"] == pytest.approx(sk.log_loss(labels, probabilities))
+    assert found["brier"] == pytest.approx(((probabilities - np.eye(3)[labels]) ** 2).sum(axis=1).mean())
     assert np.array_equal(confusion_matrix(labels, scores), sk.confusion_matrix(labels, scores.argmax(1)))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from data_schemas.task import METRICS, Labels
+from data_schemas.metrics import METRICS, RANGES
+from data_schemas.task import Labels
 from evaluation.summary import Cases, Summary, summarize, task_metric
 
 THREE = Labels(type="multi_class", names=("normal", "nodule", "cavity"), no_finding="normal")
@@ -55,16 +56,24 @@ def test_multi_label_values_leave_unknown_labels_out() -> None:
 def test_every_interval_holds_its_value_and_has_width(kind: str, labels: Labels) -> None:
     summary = summarize(_random_cases(kind), labels, dict.fromkeys(labels.findings, 0.5))
     for metrics in [summary.task, *summary.findings.values()]:
-        for estimate in metrics.values():
-            assert estimate.lower < estimate.upper and estimate.lower <= estimate.value <= estimate.upper
+        for name, found in metrics.items():
+            assert found.lower < found.upper and found.lower <= found.value <= found.upper, name
+            lowest, highest = RANGES[name.removeprefix("macro_")]
+            assert found.lower >= lowest and (highest is None or name == "brier" or found.upper <= highest), name
 
 
 def test_perfect_scores_have_width_in_every_metric() -> None:
     labels = np.arange(30) % 3
     summary = summarize(Cases(np.arange(30), labels, np.eye(3)[labels]), THREE, {"nodule": 0.5, "cavity": 0.5})
+    best = {"auroc", "average_precision", "accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc"}
     for metrics in [summary.task, *summary.findings.values()]:
-        assert {estimate.value for estimate in metrics.values()} == {1.0}
-        assert all(0 < estimate.lower < 1 and estimate.upper == 1 for estimate in metrics.values())
+        for name, found in metrics.items():
+            if name.removeprefix("macro_") in best | {"balanced_accuracy", "sensitivity_at_90_specificity"}:
+                assert found.value == 1.0 and found.lower < 1 and found.upper == 1, name
+    nodule = summary.findings["nodule"]
+    assert nodule["positive_likelihood_ratio"].note == "not defined: no false positive"
+    assert nodule["calibration_slope"].note == "not defined: the cases are perfectly separated"
+    assert nodule["brier"].value == 0 and nodule["brier"].upper > 0.1
     # AUROC: as a rate of as many trials as there are patients in the smaller group, ten.
     assert summary.findings["nodule"]["auroc"].lower == pytest.approx(0.025 ** (1 / 10))
 
@@ -72,7 +81,9 @@ def test_perfect_scores_have_width_in_every_metric() -> None:
 def test_a_finding_without_a_case_is_undefined_and_so_is_the_macro_average() -> None:
     labels = np.array([0, 1] * 10)
     summary = summarize(Cases(np.arange(20), labels, np.eye(3)[labels]), THREE, {"nodule": 0.5, "cavity": 0.5})
-    assert summary.findings["cavity"]["auroc"].to_json() == {"value": None, "lower": None, "upper": None}
+    auroc = summary.findings["cavity"]["auroc"]
+    assert (auroc.value, auroc.lower, auroc.upper, auroc.patients, auroc.note) == (None, None, None, 0, "not defined")
+    assert summary.findings["cavity"]["specificity"].value == 1.0
     assert summary.value(None, "macro_auroc") is None
     assert summary.value("nodule", "auroc") == 1
 
@@ -119,3 +130,38 @@ def test_the_macro_average_of_one_finding_is_that_finding() -> None:
     cases = _random_cases("multi_label")
     summary = summarize(Cases(cases.patients, cases.labels[:, :1], cases.scores[:, :1]), ONE, {"mass": 0.5})
     assert {name: summary.task[f"macro_{name}"] for name in METRICS} == summary.findings["mass"]
+
+
+def test_what_too_few_patients_are_behind_is_not_said() -> None:
+    cases = _random_cases("multi_class").take(np.arange(30))
+    summary = summarize(cases, THREE, {"nodule": 0.4, "cavity": 0.4}, fewest=10)
+    positives = summary.positives["nodule"]
+    assert positives < 10 <= summary.patients
+    sensitivity = summary.findings["nodule"]["sensitivity"]
+    assert (sensitivity.value, sensitivity.note) == (None, f"too few patients: {positives}")
+    assert summary.findings["nodule"]["accuracy"].value is not None
+    assert summary.task["macro_sensitivity"].value is None
+
+
+@pytest.mark.parametrize("kind", ["multi_class", "multi_label"])
+def test_at_a_declared_prevalence_values_are_those_of_cases_repeated_so_often(kind: str) -> None:
+    """Whole-number weights must say what so many copies of each case would; what has no prevalence must not move."""
+    labels = THREE if kind == "multi_class" else TWO
+    plain, points = _random_cases(kind), dict.fromkeys(labels.findings, 0.45)
+    copies = np.where((plain.labels == 1) if kind == "multi_class" else (plain.labels[:, 0] == 1), 3, 1)
+    weights = np.repeat(copies[:, np.newaxis], len(labels.names), axis=1).astype(float)
+    probabilities = np.clip(plain.scores**2, 0.01, 0.99)
+    weighted = Cases(plain.patients, plain.labels, plain.scores, probabilities, weights)
+    repeated = Cases(
+        *(np.repeat(array, copies, axis=0) for array in (plain.patients, plain.labels, plain.scores, probabilities))
+    )
+    finding = labels.findings[0]
+    ours, wanted = (summarize(cases, labels, points, draws=0) for cases in (weighted, repeated))
+    for name in ("ppv", "npv", "brier", "log_loss", "calibration_intercept", "calibration_slope"):
+        assert ours.value(finding, name) == pytest.approx(wanted.value(finding, name)), name
+    unmoved = summarize(plain, labels, points, draws=0)
+    for name in ("auroc", "sensitivity", "specificity", "accuracy", "prevalence"):
+        assert ours.value(finding, name) == pytest.approx(unmoved.value(finding, name)), name
+    if kind == "multi_class":
+        assert np.array(ours.confusion) == pytest.approx(np.array(wanted.confusion))
+        assert ours.value(None, "log_loss") == pytest.approx(wanted.value(None, "log_loss"))

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 from data_schemas.description import Calibration, ModelDescription
-from data_schemas.task import METRICS
+from data_schemas.metrics import METRICS
 from data_schemas.task_file import load_task
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary, task_metrics
@@ -37,8 +37,8 @@ def _report(*, calibrated: bool = False, auroc: Estimate | None = None) -> Exter
 def test_json_has_every_metric_and_sums_rejects_by_status() -> None:
     found = json.loads(json.dumps(_report().to_json()))
     assert set(found["findings"]["nodule"]) == set(METRICS)
-    assert found["findings"]["nodule"]["auroc"] == {"value": 0.9, "lower": 0.8, "upper": 1.0}
-    assert found["accuracy"] == {"value": 0.5, "lower": 0.4, "upper": 0.6}
+    assert found["findings"]["nodule"]["auroc"] == Estimate(0.9, 0.8, 1.0).to_json()
+    assert found["accuracy"] == Estimate(0.5, 0.4, 0.6).to_json()
     assert (found["rejected"], found["rejected_by_status"]) == (8, {"corrupt": 3, "no_pixels": 5})
     assert found["operating_points"] == {"nodule": 0.31, "cavity": 0.42}
 

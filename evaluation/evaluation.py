@@ -1,0 +1,221 @@
+"""All that is said of a model on one set of cases: overall, by slice, as curves, between groups, with the champion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from data_schemas.metrics import RANGES
+from data_schemas.task import Labels
+from evaluation.curves import Curves, curves
+from evaluation.fairness import Fairness, fairness
+from evaluation.intervals import DRAWS, Estimate, bootstrap, difference_limits, estimate, percentile_interval
+from evaluation.metrics import Floats
+from evaluation.summary import FEWEST_PATIENTS, Cases, Key, Summary, summarize, values
+
+SliceKey = tuple[tuple[str, str], ...]
+"""Slice feature and value, sorted by feature; empty is overall."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Cases as one model sees them, and where it flags.
+
+    Attributes:
+        cases: with this model's scores.
+        points: operating point by finding.
+    """
+
+    cases: Cases
+    points: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is said of a model.
+
+    Attributes:
+        unit: what a case is, `image` or `study`.
+        overall: every metric.
+        slices: every metric of each group; what too few patients are behind is not said.
+        curves: by finding.
+        fairness: gaps between groups.
+        champion: the champion's metrics on the same cases; None where it was not compared.
+        differences: candidate less champion, paired by patient, by finding (None is the whole task) and metric.
+        looks: how often models were judged on the same test split before.
+    """
+
+    unit: str
+    overall: Summary
+    slices: dict[SliceKey, Summary] = field(default_factory=dict)
+    curves: dict[str, Curves] = field(default_factory=dict)
+    fairness: Fairness = field(default_factory=Fairness)
+    champion: Summary | None = None
+    differences: dict[Key, Estimate] | None = None
+    looks: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values; `from_json` reads them back."""
+        return {
+            "unit": self.unit,
+            "overall": self.overall.to_json(),
+            "slices": [{"slice": dict(key), **one.to_json()} for key, one in sorted(self.slices.items())],
+            "curves": {finding: one.to_json() for finding, one in self.curves.items()},
+            "fairness": self.fairness.to_json(),
+            "champion": None if self.champion is None else self.champion.to_json(),
+            "differences": None if self.differences is None else _differences_json(self.differences),
+            "looks": self.looks,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Evaluation:
+        """Returns the evaluation that `to_json` wrote."""
+        differences = value["differences"]
+        return cls(
+            unit=value["unit"],
+            overall=Summary.from_json(value["overall"]),
+            slices={tuple(sorted(one["slice"].items())): Summary.from_json(one) for one in value["slices"]},
+            curves={finding: Curves.from_json(one) for finding, one in value["curves"].items()},
+            fairness=Fairness.from_json(value["fairness"]),
+            champion=None if value["champion"] is None else Summary.from_json(value["champion"]),
+            differences=None if differences is None else _differences_from(differences),
+            looks=value["looks"],
+        )
+
+
+def evaluate(
+    candidate: Judged,
+    labels: Labels,
+    *,
+    champion: Judged | None = None,
+    slices: Sequence[Sequence[str]] = (),
+    unit: str = "image",
+    looks: int = 0,
+    draws: int = DRAWS,
+) -> Evaluation:
+    """Returns everything that is said of a model.
+
+    Args:
+        candidate: the model's cases, with a group by every feature that a slice names.
+        labels: the task's.
+        champion: the same cases, in the same order, as the champion sees them.
+        slices: each the features whose values, together, make a group.
+        unit: what a case is.
+        looks: earlier looks at the same cases.
+        draws: of each bootstrap.
+    """
+    cases, points = candidate.cases, candidate.points
+    overall = summarize(cases, labels, points, draws=draws)
+    served = None if champion is None else summarize(champion.cases, labels, champion.points, draws=draws)
+    compared = None
+    if champion is not None and served is not None:
+        compared = differences(candidate, champion, labels, summaries=(overall, served), draws=draws)
+    return Evaluation(
+        unit=unit,
+        overall=overall,
+        slices={
+            key: summarize(group, labels, points, draws=draws, fewest=FEWEST_PATIENTS)
+            for key, group in groups_of(cases, slices).items()
+        },
+        curves={finding: curves(cases.of_finding(labels, finding, points[finding])) for finding in labels.findings},
+        fairness=fairness(cases, labels, points),
+        champion=served,
+        differences=compared,
+        looks=looks,
+    )
+
+
+def groups_of(cases: Cases, slices: Sequence[Sequence[str]]) -> dict[SliceKey, Cases]:
+    """Returns the cases of every group that occurs, a value that is unknown being one of them.
+
+    Args:
+        cases: with `groups`.
+        slices: each the features whose values, together, make a group.
+    """
+    found: dict[SliceKey, Cases] = {}
+    for names in slices:
+        rows = list(zip(*(cases.groups[name] for name in names), strict=True))
+        for combination in sorted(set(rows)):
+            member = np.array([row == combination for row in rows])
+            key = tuple(sorted((name, str(value)) for name, value in zip(names, combination, strict=True)))
+            found[key] = cases.take(member)
+    return found
+
+
+def differences(
+    candidate: Judged,
+    champion: Judged,
+    labels: Labels,
+    *,
+    summaries: tuple[Summary, Summary],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[Key, Estimate]:
+    """Returns candidate less champion for every metric that draws exist for, each draw taking the same patients.
+
+    Args:
+        candidate: the one that is judged.
+        champion: the same cases in the same order.
+        labels: the task's.
+        summaries: what each is worth alone.
+        draws: of the bootstrap.
+        seed: of the draws.
+    """
+    statistic = partial(_differences_of, candidate, champion, labels)
+    drawn = bootstrap(statistic, candidate.cases.patients, draws=draws, seed=seed)
+    same = _same(candidate, champion)
+    first, second = summaries
+    return {
+        key: _difference(key, first.estimate(*key), second.estimate(*key), own, same=same) for key, own in drawn.items()
+    }
+
+
+def _differences_of(candidate: Judged, champion: Judged, labels: Labels, weights: Floats) -> dict[Key, Floats]:
+    first = values(candidate.cases, labels, candidate.points, weights=weights)
+    second = values(champion.cases, labels, champion.points, weights=weights)
+    return {key: first[key] - second[key] for key in first}
+
+
+def _difference(key: Key, first: Estimate, second: Estimate, drawn: Floats, *, same: bool) -> Estimate:
+    """Returns a difference; where all draws agree by accident, as wide as that of two models judged apart."""
+    if first.value is None or second.value is None:
+        return Estimate(None, patients=first.patients, note="not defined for both")
+    lowest, highest = RANGES[key[1].removeprefix("macro_")]
+    limits = (0.0, 0.0) if same else percentile_interval(drawn)
+    if limits is None and first.limits and second.limits:
+        limits = difference_limits(first.value, first.limits, second.value, second.limits)
+    reach = None if highest is None else highest - lowest
+    return estimate(
+        first.value - second.value,
+        limits,
+        lowest=-math.inf if reach is None else -reach,
+        highest=reach,
+        patients=first.patients,
+    )
+
+
+def _same(candidate: Judged, champion: Judged) -> bool:
+    """Whether both are one model, as far as these cases tell: then no difference is no accident."""
+    alike = np.array_equal(candidate.cases.scores, champion.cases.scores)
+    return alike and dict(candidate.points) == dict(champion.points)
+
+
+def _differences_json(found: Mapping[Key, Estimate]) -> dict[str, Any]:
+    findings: dict[str, dict[str, Any]] = {}
+    for (finding, metric), one in found.items():
+        if finding is not None:
+            findings.setdefault(finding, {})[metric] = one.to_json()
+    task = {metric: one.to_json() for (finding, metric), one in found.items() if finding is None}
+    return {"task": task, "findings": findings}
+
+
+def _differences_from(value: Mapping[str, Any]) -> dict[Key, Estimate]:
+    found: dict[Key, Estimate] = {(None, metric): Estimate(**one) for metric, one in value["task"].items()}
+    for finding, metrics in value["findings"].items():
+        found |= {(finding, metric): Estimate(**one) for metric, one in metrics.items()}
+    return found
