@@ -107,7 +107,7 @@ class _Served(tf.Module):
 
     def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         # TFMA needs the label alone; carrying the images along would fill its memory.
-        transformed = self.transform_layer(tf.io.parse_example(examples, self._raw_spec))
+        transformed = self._transformed(examples, self._raw_spec)
         return {features.TRANSFORMED_LABEL: transformed[features.TRANSFORMED_LABEL]}
 
     def _images(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -115,7 +115,12 @@ class _Served(tf.Module):
         with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(inputs)[0], "Input is empty.")]):
             inputs = tf.identity(inputs)
         spec: dict[str, Any] = {features.IMAGE: self._raw_spec[features.IMAGE]}
-        return self.transform_layer(tf.io.parse_example(inputs, spec))[features.TRANSFORMED_IMAGE]
+        return self._transformed(inputs, spec)[features.TRANSFORMED_IMAGE]
+
+    @tf.autograph.experimental.do_not_convert  # to convert the layer's own Python takes seconds and changes nothing
+    def _transformed(self, serialized: tf.Tensor, spec: dict[str, Any]) -> dict[str, tf.Tensor]:
+        transformed: dict[str, tf.Tensor] = self.transform_layer(tf.io.parse_example(serialized, spec))
+        return transformed
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._decisions.answer(self._network.model(images, training=False))

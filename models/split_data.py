@@ -89,6 +89,7 @@ def _batches(files: list[str], transform: tft.TFTransformOutput) -> Iterator[dic
     spec = transform.raw_feature_spec()
     layer = transform.transform_features_layer()
 
+    @tf.autograph.experimental.do_not_convert  # to convert the layer's own Python takes seconds and changes nothing
     def transformed(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.io.parse_example(serialized, spec)
         kept = {key: raw[key] for key in (features.EXAMPLE_ID, features.PATIENT)}
