@@ -69,7 +69,9 @@ def main(folder: Path) -> None:
         return StandIn({"eval_auc": 0.5 + 40 * task.training.learning_rate})
 
     models.tuning.train = train
-    task = search_task(max_trials=5, parallel_trials=int(os.environ.get("PARALLEL_TRIALS", "1")))
+    task = search_task(
+        max_trials=int(os.environ.get("TRIALS", "5")), parallel_trials=int(os.environ.get("PARALLEL_TRIALS", "1"))
+    )
     tuner = models.tuning.TaskTuner(task, tiny_splits(), weights={}, folder=folder)
     tuner.search()
     (folder / "results.json").write_text(tuner.results().model_dump_json())

@@ -38,27 +38,31 @@ def _kill_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     monkeypatch.setattr(TrainingState, "save", save_and_die)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.fixture(scope="module")
+def whole() -> Trained:
+    """A training that nothing stops."""
+    return _train(None)
+
+
 def test_a_stopped_training_ends_with_the_weights_of_one_that_was_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Trained
 ) -> None:
-    whole = _train(None, optimizer=optimizer)
     with monkeypatch.context() as patch:
         _kill_after(patch, 2)
         with pytest.raises(KilledError):
-            _train(tmp_path, optimizer=optimizer)
-    gone_on = _train(tmp_path, optimizer=optimizer)
+            _train(tmp_path)
+    gone_on = _train(tmp_path)
     for mine, theirs in zip(gone_on.network.model.get_weights(), whole.network.model.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     said = [[row["loss"], row["eval_auc"], row["learning_rate"]] for row in gone_on.history]
     assert said == [[row["loss"], row["eval_auc"], row["learning_rate"]] for row in whole.history]
 
 
-def test_two_trainings_of_one_seed_give_the_same_weights_and_of_two_seeds_do_not() -> None:
-    first, second, other = _train(None), _train(None), _train(None, seed=2)
-    pairs = list(zip(first.network.model.get_weights(), second.network.model.get_weights(), strict=True))
+def test_two_trainings_of_one_seed_give_the_same_weights_and_of_two_seeds_do_not(whole: Trained) -> None:
+    again, other = _train(None), _train(None, seed=2)
+    pairs = list(zip(whole.network.model.get_weights(), again.network.model.get_weights(), strict=True))
     assert all(np.array_equal(one, two) for one, two in pairs)
-    assert not np.array_equal(first.eval_logits, other.eval_logits)
+    assert not np.array_equal(whole.eval_logits, other.eval_logits)
 
 
 def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -102,7 +102,8 @@ def test_workers_end_with_a_chief_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_keras_tuners_own_variables_make_a_chief_and_a_worker(tmp_path: Path) -> None:
-    cluster = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(_free_port())}
+    # Two trials: the worker, which nothing is stood in for, really trains.
+    cluster = {"TRIALS": "2", "KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(_free_port())}
     chief_command = [sys.executable, "-m", "tests.models.searches", str(tmp_path)]
     worker_command = [sys.executable, "-m", "models.tuning_worker", str(tmp_path / "workers")]
     with subprocess.Popen(
@@ -115,8 +116,8 @@ def test_keras_tuners_own_variables_make_a_chief_and_a_worker(tmp_path: Path) ->
         _, said = chief.communicate(timeout=60)
     assert (worker.returncode, chief.returncode) == (0, 0), said
     assert b"waiting for workers at 127.0.0.1:" in said and b"python -m models.tuning_worker" in said
-    assert said.count(b" begins: ") == 5 and not (tmp_path / "notes.txt").exists()  # the chief itself trains nothing
-    assert '"number":5,"status":"completed"' in (tmp_path / "results.json").read_text()
+    assert said.count(b" begins: ") == 2 and not (tmp_path / "notes.txt").exists()  # the chief itself trains nothing
+    assert '"number":2,"status":"completed"' in (tmp_path / "results.json").read_text()
 
 
 def _free_port() -> int:

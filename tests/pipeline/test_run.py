@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from imaging.content_hash import content_hash
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
 from serving.child_server import child_server
-from tests.pipeline.conftest import RADFLOW, Run, radflow, write_task
+from tests.pipeline.conftest import RADFLOW, Finished, Run, radflow, write_task
 
 pytestmark = pytest.mark.pipeline
 
@@ -117,36 +118,76 @@ def test_the_same_run_again_is_answered_from_the_cache_and_pushes_nothing(first_
     assert [path.name for path in first_run.served.iterdir()] == ["1"]
 
 
-def test_a_missed_gate_pushes_nothing_says_by_how_much_and_exits_3(first_run: Run) -> None:
-    gates = [{"name": "too much", "metric": "auroc", "finding": "nodule", "min": 1.0}]
-    task = write_task(first_run.output.parent / "strict.yaml", gates=gates)
-    refused = radflow("run", "--task", task, "--manifest", first_run.manifest, "--output", first_run.output, "--json")
+@dataclass(frozen=True)
+class Later:
+    """A run after the first, which was killed in training and run again."""
+
+    finished: Finished
+    versions: list[str]
+
+
+@pytest.fixture(scope="module")
+def second_run(first_run: Run) -> Later:
+    """Another model for the same data, with hyperparameters that are given and a gate that it cannot meet.
+
+    A run takes most of a minute, so this one is killed, goes on, is compared and is refused.
+    """
+    folder = first_run.output.parent
+    task, given = load_task(str(first_run.task)).model_dump(mode="json"), folder / "hyperparameters.json"
+    given.write_text('{"learning_rate": 0.0123}')
+    gates = [*task["gates"], {"name": "too much", "metric": "auroc", "finding": "nodule", "min": 1.0}]
+    strict = write_task(folder / "strict.yaml", gates=gates)
+    words = ["run", "--task", str(strict), "--manifest", str(first_run.manifest), "--output", str(first_run.output)]
+    words += ["--hyperparameters", str(given), "--json"]
+    with subprocess.Popen([*RADFLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "epoch 1 of" in line)
+        process.send_signal(signal.SIGKILL)
+    return Later(radflow(*words), sorted(path.name for path in first_run.served.iterdir()))
+
+
+def test_a_missed_gate_pushes_nothing_says_by_how_much_and_exits_3(second_run: Later) -> None:
+    refused = second_run.finished
     assert refused.code == 3, refused.err
     assert refused.json["pushed"] is None
     assert "too much" in refused.err and "missed by" in refused.err
-    assert [path.name for path in first_run.served.iterdir()] == ["1"]
+    assert second_run.versions == ["1"]
 
 
-def test_the_next_model_is_compared_with_the_one_that_is_served(first_run: Run) -> None:
-    training = load_task(str(first_run.task)).training.model_dump(mode="json") | {"seed": 2}
-    task = write_task(first_run.output.parent / "seed.yaml", training=training)
-    before = {path.name for path in first_run.served.iterdir()}
-    second = radflow("run", "--task", task, "--manifest", first_run.manifest, "--output", first_run.output, "--json")
-    assert second.code == 0, second.err
-    champion = second.json["gates"][1]
+def test_the_next_model_is_compared_with_the_one_that_is_served(second_run: Later) -> None:
+    champion = second_run.finished.json["gates"][1]
     assert champion["passed"] and "the champion's is" in champion["reason"]
-    assert second.json["metrics"]["champion"]["findings"]["nodule"]["auroc"]["value"] is not None
-    assert {path.name for path in first_run.served.iterdir()} == before | {str(len(before) + 1)}
+    assert second_run.finished.json["metrics"]["champion"]["findings"]["nodule"]["auroc"]["value"] is not None
 
 
-def test_refused_data_exits_4_and_its_report_survives(broken_sample: Path, tmp_path: Path) -> None:
+def test_a_run_killed_in_training_goes_on_from_its_cache_and_its_last_epoch(second_run: Later, first_run: Run) -> None:
+    said = second_run.finished.err
+    line = next(line for line in said.splitlines() if "Transform" in line and " s" in line)
+    assert "unchanged" in line
+    assert "going on after epoch 1 of all layers" in said
+    assert not list((first_run.output / "unfinished").rglob("*.npz"))
+
+
+def test_hyperparameters_that_are_given_come_through_an_importer_without_a_search(
+    second_run: Later, first_run: Run
+) -> None:
+    assert "trial" not in second_run.finished.err and "Tuner" not in second_run.finished.err
+    assert "] Importer" in second_run.finished.err
+    newest = max(first_run.output.glob("pipeline/Trainer/model/*"), key=lambda folder: int(folder.name))
+    (description,) = newest.rglob("assets.extra/description.json")
+    trained = json.loads(description.read_text())["task"]["training"]["learning_rate"]
+    assert trained == pytest.approx(0.0123)
+
+
+def test_refused_data_exits_4_and_its_report_survives(first_run: Run, tmp_path: Path) -> None:
+    reports, served = set(first_run.output.glob("reports/*/data_check.html")), set(first_run.served.iterdir())
     task = write_task(tmp_path / "task.yaml", data_policy={"max_rejected_share": 0.001})
-    refused = radflow("run", "--task", task, "--manifest", broken_sample, "--output", tmp_path / "output")
+    refused = radflow("run", "--task", task, "--manifest", first_run.manifest, "--output", first_run.output)
     assert refused.code == 4, refused.err
     assert "rejected images" in refused.err and "to mend it" in refused.err
-    (report,) = (tmp_path / "output" / "reports").glob("*/data_check.html")
+    (report,) = set(first_run.output.glob("reports/*/data_check.html")) - reports
     assert "Refused" in report.read_text()
-    assert not (tmp_path / "output" / "serving").exists()
+    assert set(first_run.served.iterdir()) == served
 
 
 def test_a_manifest_in_error_stops_before_any_work_with_every_problem(sample: Path, tmp_path: Path) -> None:
@@ -160,20 +201,3 @@ def test_a_manifest_in_error_stops_before_any_work_with_every_problem(sample: Pa
     assert "Traceback" not in refused.err
     assert time.monotonic() - start < 20
     assert not (tmp_path / "output" / "pipeline").exists()
-
-
-def test_a_run_killed_in_training_goes_on_from_its_cache_and_its_last_epoch(sample: Path, tmp_path: Path) -> None:
-    task = write_task(tmp_path / "task.yaml")
-    words = ["run", "--task", str(task), "--manifest", str(sample), "--output", str(tmp_path / "output"), "--json"]
-    with subprocess.Popen([*RADFLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        next(line for line in process.stderr if "epoch 1 of" in line)
-        process.send_signal(signal.SIGKILL)
-    assert not (tmp_path / "output" / "serving").exists()
-    finished = radflow(*words)
-    assert finished.code == 0, finished.err
-    line = next(line for line in finished.err.splitlines() if "DicomExampleGen" in line and " s" in line)
-    assert "unchanged" in line
-    assert "going on after epoch 1 of all layers" in finished.err
-    assert not list((tmp_path / "output" / "unfinished").rglob("*.npz"))
-    assert finished.json["pushed"].endswith("/serving/synthetic_chest/1")
