@@ -203,6 +203,10 @@ class Task(Strict):
 
     `max_looks` is how many models may be judged on one test split: each look at it makes the next less honest.
 
+    `unit` is what is judged: with `study`, the images of one study get one score (`study_score`: the mean of their
+    logits, or the highest) and one label, and all that is fitted on the calibration split and said of the test split is
+    of studies. The network is trained on images either way.
+
     `deployment_prevalence` is each finding's share where the model will be used. Scores then are probabilities there;
     else they are probabilities where findings are as common as in the calibration split. Flags are the same either way.
 
@@ -226,6 +230,7 @@ class Task(Strict):
     image: Image = Image()
     labels: Labels
     unit: Literal["image", "study"] = "image"
+    study_score: Literal["mean", "max"] = "mean"
     age_groups: tuple[Annotated[int, Field(ge=0, le=120)], ...] = (0, 18, 40, 65)
     slices: tuple[tuple[Text, ...], ...] = ()
     splits: Splits = Splits()
@@ -266,13 +271,6 @@ class Task(Strict):
             wanted = ", ".join(code.upper() for code in lower)
             raise ValueError(f"{', '.join(lower)} would match no image, DICOM writes upper case: write {wanted}")
         return codes
-
-    @field_validator("unit")
-    @classmethod
-    def _unit_is_built(cls, unit: str) -> str:
-        if unit == "study":
-            raise ValueError("aggregation by study does not exist yet; use unit: image")
-        return unit
 
     @field_validator("slices")
     @classmethod
@@ -322,10 +320,24 @@ class Task(Strict):
             )
         if self.model.weights == "none" and not self.training.epochs:
             problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")
-        problems += self._decision_problems()
+        problems += self._unit_problems() + self._decision_problems()
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _unit_problems(self) -> list[str]:
+        # A value that equals its default says nothing: a dumped task has them all.
+        if self.study_score == "mean":
+            return []
+        if self.unit == "image":
+            return [f"study_score: {self.study_score} means nothing with unit: image; remove it, or use unit: study"]
+        if self.labels.type == "multi_class" and self.labels.no_finding is None:
+            problem = (
+                "study_score: max is the highest log odds of each label against `no_finding`, which this task has not: "
+                "name it under labels, or use study_score: mean"
+            )
+            return [problem]
+        return []
 
     def _decision_problems(self) -> list[str]:
         labels, declared = self.labels, self.deployment_prevalence

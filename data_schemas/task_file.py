@@ -106,7 +106,8 @@ def transform_json(task: Task, *, consent: Literal["required"] | Waived = "requi
         task: the task.
         consent: what stands for its `consent`.
     """
-    defaults = ("data_policy", "decisions", "deployment_prevalence", "limitations", "training", "tuning", "unit")
+    unit = ("unit", "study_score")  # of the score that images are put together to, after the graph
+    defaults = ("data_policy", "decisions", "deployment_prevalence", "limitations", "training", "tuning", *unit)
     neutral = {name: Task.model_fields[name].get_default(call_default_factory=True) for name in defaults}
     texts = dict.fromkeys(("title", "intended_use", "population", "reference_standard"), "-")
     gate = Gate(name="-", metric="accuracy", finding=task.labels.findings[0], min=0.0)

@@ -143,9 +143,25 @@ def test_standardized_images_are_not_augmented(augmentation: dict[str, Any]) -> 
     assert _changed(image=image, training={"augmentation": off}).image.normalization == "standardized"
 
 
-def test_aggregation_by_study_is_said_not_to_exist() -> None:
-    with pytest.raises(ValidationError, match="aggregation by study does not exist yet; use unit: image"):
-        _changed(unit="study")
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_a_study_may_be_scored_by_the_mean_or_the_highest_of_its_images(how: str) -> None:
+    task = _changed(unit="study", study_score=how)
+    assert (task.unit, task.study_score) == ("study", how)
+    assert Task.model_validate(task.model_dump()) == task
+
+
+def test_how_a_study_is_scored_means_nothing_where_images_are() -> None:
+    with pytest.raises(ValidationError, match="study_score: max means nothing with unit: image; remove it, or use"):
+        _changed(study_score="max")
+    assert _changed(unit="study").study_score == _changed(study_score="mean").study_score == "mean"
+
+
+def test_the_highest_of_labels_that_exclude_each_other_needs_a_label_to_hold_them_against() -> None:
+    without = {"no_finding": None}
+    with pytest.raises(ValidationError, match="which this task has not: name it under labels, or use study_score"):
+        _changed(unit="study", study_score="max", labels=without)
+    assert _changed(unit="study", labels=without).labels.no_finding is None
+    assert _changed(unit="study", study_score="max", **_findings("Effusion")).study_score == "max"
 
 
 def test_consent_is_required_or_waived_with_a_reason() -> None:
