@@ -21,7 +21,7 @@ class Calibration(_Said):
             `none` where the calibration split is too small: the intercepts then only undo the loss's class weights.
         slopes, intercepts: by label.
         fitted: indices of the labels whose values were fitted.
-        images, patients: of the calibration split.
+        images, patients: of the calibration split; `images` counts studies where the task's unit is the study.
     """
 
     method: Literal["none", "temperature", "temperature_and_intercepts", "platt"] = "none"

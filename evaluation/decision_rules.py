@@ -1,4 +1,7 @@
-"""All that is fitted on the calibration split and frozen into a model: probabilities, operating points, label sets."""
+"""All that is fitted on the calibration split and frozen into a model: probabilities, operating points, label sets.
+
+Where a task judges studies, all of this is fitted on studies. How unusual an image looks stays a matter of images.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from evaluation.conformal import fewest_patients, nonconformity, threshold
 from evaluation.metrics import binary_labels
 from evaluation.operating_points import operating_point
 from evaluation.prevalence import prevalence_of
+from evaluation.studies import to_studies
 
 _FEWEST_FOR_SCOPE = 20
 
@@ -28,6 +32,7 @@ class CalibrationCases:
         labels: int (n,) index of the label, or (n, labels) of 1, 0 and -1 (unknown).
         logits: float (n, labels), the network's.
         patients: (n,), whose they are.
+        studies: (n,), keyed hashes of the study that each belongs to.
         ids: (n,), keyed hashes: an order that depends on nothing else.
         scope_scores: float (n,), how unusual each looks.
     """
@@ -35,30 +40,47 @@ class CalibrationCases:
     labels: NDArray[Any]
     logits: NDArray[Any]
     patients: NDArray[Any]
+    studies: NDArray[Any]
     ids: NDArray[Any]
     scope_scores: NDArray[Any]
 
 
 @dataclass(frozen=True)
+class _Cases:
+    """What decisions are fitted on, images or studies; as `CalibrationCases`."""
+
+    labels: NDArray[Any]
+    logits: NDArray[Any]
+    patients: NDArray[Any]
+    ids: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class DecisionRules:
-    """What was fitted; `data_schemas.description` says what each part means."""
+    """What was fitted; `data_schemas.description` says what each part means.
+
+    Attributes:
+        left_out: studies that nothing was fitted on, since their images have different findings.
+    """
 
     calibration: Calibration
     prevalence: dict[str, float]
     operating_points: dict[str, float]
     conformal: ConformalSets
     scope: Scope
+    left_out: int = 0
 
 
-def fit_decision_rules(cases: CalibrationCases, *, task: Task, class_weights: NDArray[Any]) -> DecisionRules:
+def fit_decision_rules(images: CalibrationCases, *, task: Task, class_weights: NDArray[Any]) -> DecisionRules:
     """Returns the rules that the calibration split gives a task's network.
 
     Args:
-        cases: one or more.
-        task: its `decisions` say which operating points and which coverage.
+        images: any number.
+        task: its `unit` says what is decided about, its `decisions` which operating points and which coverage.
         class_weights: what the loss weighed labels with.
     """
     names, kind = task.labels.names, task.labels.type
+    cases, left_out = _units(images, task)
     calibration = fit_calibration(cases.labels, cases.logits, patients=cases.patients, class_weights=class_weights)
     scores = to_probabilities(calibrated_logits(cases.logits, calibration), kind).astype(np.float32)
     points = {
@@ -71,11 +93,27 @@ def fit_decision_rules(cases: CalibrationCases, *, task: Task, class_weights: ND
         prevalence={name: 0.0 if math.isnan(share) else share for name, share in shares.items()},
         operating_points=points,
         conformal=_conformal_sets(cases, task),
-        scope=_scope(cases, task.decisions.in_scope_share),
+        scope=_scope(images, task.decisions.in_scope_share),
+        left_out=left_out,
     )
 
 
-def _conformal_sets(cases: CalibrationCases, task: Task) -> ConformalSets:
+def _units(images: CalibrationCases, task: Task) -> tuple[_Cases, int]:
+    """Returns the images, or the studies that they make, and how many studies are left out."""
+    if task.unit == "image":
+        return _Cases(images.labels, images.logits, images.patients, images.ids), 0
+    found = to_studies(
+        patients=images.patients,
+        studies=images.studies,
+        labels=images.labels,
+        raw_scores=images.logits,
+        groups={},
+        task=task,
+    )
+    return _Cases(found.labels, found.raw_scores, found.patients, found.studies), len(found.left_out)
+
+
+def _conformal_sets(cases: _Cases, task: Task) -> ConformalSets:
     alpha, fits = 1.0 - task.decisions.coverage, nonconformity(to_probabilities(cases.logits, task.labels.type))
     columns = range(len(task.labels.names))
     truths = [binary_labels(cases.labels, index) for index in columns]
@@ -93,7 +131,7 @@ def _conformal_sets(cases: CalibrationCases, task: Task) -> ConformalSets:
 
 
 def _threshold(
-    cases: CalibrationCases, chosen: NDArray[np.bool_], scores: NDArray[Any], alpha: float
+    cases: _Cases, chosen: NDArray[np.bool_], scores: NDArray[Any], alpha: float
 ) -> tuple[float | None, int]:
     patients = cases.patients[chosen]
     count = len(np.unique(patients))
@@ -103,12 +141,12 @@ def _threshold(
     return limit if math.isfinite(limit) else None, count
 
 
-def _scope(cases: CalibrationCases, share: float) -> Scope:
+def _scope(images: CalibrationCases, share: float) -> Scope:
     """Returns the score that a share of patients keep at or below, judged by the most unusual image of each."""
-    patients = np.unique(cases.patients)
+    patients = np.unique(images.patients)
     if len(patients) < _FEWEST_FOR_SCOPE:
         return Scope(threshold=None, in_scope_share=share, patients=len(patients))
-    highest = np.sort([cases.scope_scores[cases.patients == one].max() for one in patients])
+    highest = np.sort([images.scope_scores[images.patients == one].max() for one in patients])
     rank = min(len(patients), math.ceil((len(patients) + 1) * share))
     reached = min(share, rank / (len(patients) + 1))
     return Scope(threshold=float(highest[rank - 1]), in_scope_share=reached, patients=len(patients))

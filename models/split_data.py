@@ -19,6 +19,8 @@ PROGRESS = logging.getLogger("radflow.progress")
 _RAM_SHARE = 0.5
 _READ_BATCH = 64
 _READERS = 4
+_NAMES = (features.EXAMPLE_ID, features.PATIENT, features.STUDY)
+"""Features of a record that name what it is of, in the order of `SplitData`."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,14 @@ class SplitData:
         labels: int64 (n,) index of the label, or float32 (n, labels) with -1 for unknown.
         example_ids: keyed hash of each image.
         patients: pseudonym of each image's patient.
+        studies: pseudonym of each image's study; empty where no records were read.
     """
 
     images: np.ndarray
     labels: np.ndarray
     example_ids: tuple[str, ...]
     patients: tuple[str, ...]
+    studies: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,17 +76,19 @@ def load_split(
         classes = task.labels.type == "multi_class"
         none = np.empty(0, np.int64) if classes else np.empty((0, len(task.labels.names)), np.float32)
         return SplitData(images, none, (), ())
-    labels, ids, patients, start = [], [], [], 0
+    labels, start = [], 0
+    names: dict[str, list[str]] = {key: [] for key in _NAMES}
     for batch in _batches(files, transform):
         stop = start + len(batch[features.EXAMPLE_ID])
         images[start:stop] = batch[features.TRANSFORMED_IMAGE]
         labels.append(batch[features.TRANSFORMED_LABEL])
-        ids += [value.decode() for value in batch[features.EXAMPLE_ID].ravel()]
-        patients += [value.decode() for value in batch[features.PATIENT].ravel()]
+        for key, values in names.items():
+            values += [value.decode() for value in batch[key].ravel()]
         start = stop
         PROGRESS.debug("reading %s: %d of %d images", name, stop, count)
     label = np.concatenate(labels)
-    return SplitData(images, label[:, 0] if task.labels.type == "multi_class" else label, tuple(ids), tuple(patients))
+    label = label[:, 0] if task.labels.type == "multi_class" else label
+    return SplitData(images, label, *(tuple(values) for values in names.values()))
 
 
 def _batches(files: list[str], transform: tft.TFTransformOutput) -> Iterator[dict[str, np.ndarray]]:
@@ -92,7 +98,7 @@ def _batches(files: list[str], transform: tft.TFTransformOutput) -> Iterator[dic
     @tf.autograph.experimental.do_not_convert  # to convert the layer's own Python takes seconds and changes nothing
     def transformed(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.io.parse_example(serialized, spec)
-        kept = {key: raw[key] for key in (features.EXAMPLE_ID, features.PATIENT)}
+        kept = {key: raw[key] for key in _NAMES}
         return layer(raw) | kept
 
     # Files are read side by side; in which order their records come is fixed all the same.

@@ -131,10 +131,13 @@ def _describe(task: Task, trained: Trained, scope: ScopeModel, split: SplitData)
         labels=split.labels,
         logits=Forward(trained.network.model)(split.images),
         patients=np.array(split.patients),
+        studies=np.array(split.studies),
         ids=np.array(split.example_ids),
         scope_scores=scope_scores(trained.network, scope, split.images),
     )
     rules = fit_decision_rules(cases, task=task, class_weights=trained.class_weights)
+    if rules.left_out:
+        PROGRESS.info("calibration studies left out, as their images have different findings: %d", rules.left_out)
     return ModelDescription(
         task=task,
         operating_points=rules.operating_points,
@@ -152,8 +155,9 @@ def _deployment_prevalence(task: Task, calibration: dict[str, float]) -> dict[st
         return None
     unseen = [name for name, share in calibration.items() if not 0 < share < 1]
     if unseen:
+        plural = "images" if task.unit == "image" else "studies"
         raise DataRefused(
-            f"deployment_prevalence is declared, and the calibration split has no image, or none but images, of "
+            f"deployment_prevalence is declared, and the calibration split has no {task.unit}, or none but {plural}, of "
             f"{', '.join(unseen)}: give the calibration split more patients, or remove the declaration"
         )
     return complete(task.deployment_prevalence, task.labels)

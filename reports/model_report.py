@@ -71,7 +71,8 @@ def _meaning(description: ModelDescription) -> Verdict:
     calibration = description.calibration
     shares = ", ".join(f"{name} {share:.1%}" for name, share in description.scores_prevalence.items())
     where = "the task declares for deployment" if description.deployment_prevalence else "the calibration split has"
-    rest = f"Fitted: {_METHODS[calibration.method]} ({calibration.images} images, {calibration.patients} patients)."
+    cases = f"{calibration.images} {'images' if description.task.unit == 'image' else 'studies'}"
+    rest = f"Fitted: {_METHODS[calibration.method]} ({cases}, {calibration.patients} patients)."
     if not description.calibrated:
         text = f"Scores order images; as probabilities they are not to be trusted. {rest}"
         return Verdict("Not calibrated", text, "warn")

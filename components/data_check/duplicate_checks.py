@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from components.data_check.image_table import ImageTable
+from data_schemas.features import STUDY
 from data_schemas.image_index import FILE_HASH, PIXEL_HASH
 from evaluation.duplicates import Group, equal_groups, merged, near_groups
 from reports.data_check import Check, CheckTable, rows_text
@@ -58,6 +59,8 @@ def check_duplicates(table: ImageTable, groups: DuplicateGroups) -> Iterator[Che
     )
     yield _label_conflicts(table, merged(exact, groups[LOOK_ALIKE], count=len(table)))
     yield _patient_conflicts(table)
+    if table.task.unit == "study" and table.task.labels.type == "multi_class":
+        yield _study_conflicts(table)
 
 
 def duplicate_table(table: ImageTable, groups: DuplicateGroups) -> CheckTable | None:
@@ -107,6 +110,20 @@ def _patient_conflicts(table: ImageTable) -> Check:
         if groups
         else "all images of a patient have the same labels",
         mend="right where the images are of different days or sides; wrong where one of the labels is",
+    )
+
+
+def _study_conflicts(table: ImageTable) -> Check:
+    studies = equal_groups([f"{one} {its}" for one, its in zip(table.patients, table.words(STUDY), strict=True)])
+    conflicting = [group for group in studies if (table.labels[list(group)] == 1).any(axis=0).sum() > 1]
+    return Check(
+        name="labels of a study",
+        passed=not conflicting,
+        blocking=table.task.data_policy.label_conflicts == "block",
+        summary=f"left out of what is fitted and judged, as no label says two findings: {_counted(conflicting, table)}"
+        if conflicting
+        else "no study has images with different findings",
+        mend="mend the labels; where a study may have several findings, make the task multi_label",
     )
 
 

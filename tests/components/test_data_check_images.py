@@ -29,6 +29,7 @@ def _columns() -> dict[str, list[Any]]:
         "frame": [1] * IMAGES,
         "split": [SPLITS[n % 4] for n in range(IMAGES)],
         "patient": patients,
+        "study": [f"s{n}" for n in range(IMAGES)],
         "example_id": [f"e{n}" for n in range(IMAGES)],
         "file_hash": [f"f{n}" for n in range(IMAGES)],
         "pixel_hash": [f"x{n}" for n in range(IMAGES)],
@@ -111,6 +112,26 @@ def test_a_duplicate_with_another_label_is_a_conflict() -> None:
 def test_a_patient_with_two_labels_is_said() -> None:
     checks, _ = _checks({"patient": {5: "p0"}, "label": {1: "nodule", 5: "cavity"}})
     assert checks["labels of a patient"].summary == "1 patient has images with different labels: rows 1, 5"
+
+
+STUDIES = {"patient": {2: "p0", 5: "p0", 6: "p0"}, "study": {2: "s0", 5: "s0", 6: "other"}}
+"""Rows 1, 2 and 5 are of one study, and row 6 of another of the same patient."""
+
+
+def test_a_study_with_two_findings_is_named_where_studies_are_judged() -> None:
+    labels = {1: "nodule", 2: "normal", 5: "cavity", 6: "nodule"}
+    check = _checks(STUDIES | {"label": labels}, task=demo_task(unit="study"))[0]["labels of a study"]
+    assert (check.passed, check.blocking) == (False, False)
+    assert check.summary.endswith("no label says two findings: 1 group of 3 images: rows 1, 2, 5")
+    assert "labels of a study" not in _checks(STUDIES | {"label": labels})[0]
+
+
+def test_one_finding_beside_images_without_is_no_conflict_of_a_study() -> None:
+    labels = {1: "nodule", 2: "normal", 5: "normal", 6: "cavity"}
+    policy = {"label_conflicts": "block"}
+    check = _checks(STUDIES | {"label": labels}, task=demo_task(unit="study", data_policy=policy))[0]
+    assert (check["labels of a study"].passed, check["labels of a patient"].passed) == (True, False)
+    assert check["labels of a study"].blocking
 
 
 def test_a_small_group_is_named() -> None:

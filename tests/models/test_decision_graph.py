@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from data_schemas.description import Calibration, ConformalSets, ModelDescription, Scope
 from data_schemas.task import Task
+from evaluation.calibration import calibrated_logits, to_probabilities
+from evaluation.studies import study_scores
 from models.decision_graph import DecisionGraph
 from models.training_run import expected_scores
 from tests.models.tasks import demo_task, multi_label_task
@@ -155,3 +157,16 @@ def test_an_unusual_look_is_out_of_scope_where_a_threshold_could_be_set() -> Non
     headers = [("CR", "PA", 40.0)] * 2
     assert _scope(demo_task(), headers, [0.9, 1.1], 1.0)["out_of_scope"] == [False, True]
     assert _scope(demo_task(), headers, [0.9, 99.0], None)["out_of_scope"] == [False, False]
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+@pytest.mark.parametrize("kind", ["multi_class", "multi_label"])
+def test_a_studys_probabilities_are_those_of_numpy(kind: str, how: str) -> None:
+    studies = {"unit": "study", "study_score": how}
+    description = _description(demo_task(**studies)) if kind == "multi_class" else _findings()
+    task = description.task if kind == "multi_class" else multi_label_task(**studies)
+    raw = study_scores(_logits(len(task.labels.names)), np.arange(400) % 90, task)
+    expected = to_probabilities(calibrated_logits(raw, description.calibration), kind)
+    found = _answer(description, raw)
+    np.testing.assert_allclose(found["scores_at_calibration_prevalence"], expected, atol=1e-6)
+    np.testing.assert_array_equal(found["raw_scores"], raw)

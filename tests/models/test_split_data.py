@@ -23,6 +23,7 @@ class Transform:
         return {
             "example_id": tf.io.FixedLenFeature([1], tf.string),
             "patient": tf.io.FixedLenFeature([1], tf.string),
+            "study": tf.io.FixedLenFeature([1], tf.string),
             "value": tf.io.FixedLenFeature([1], tf.float32),
         }
 
@@ -41,7 +42,8 @@ def _write(folder: Path, counts: list[int]) -> list[str]:
             for _ in range(count):
                 example = tf.train.Example()
                 example.features.feature["example_id"].bytes_list.value.append(b"e%d" % number)
-                example.features.feature["patient"].bytes_list.value.append(b"p%d" % (number // 2))
+                example.features.feature["patient"].bytes_list.value.append(b"p%d" % (number // 4))
+                example.features.feature["study"].bytes_list.value.append(b"s%d" % (number // 2))
                 example.features.feature["value"].float_list.value.append(number)
                 writer.write(example.SerializeToString())
                 number += 1
@@ -58,7 +60,8 @@ def test_every_record_of_every_file_is_there_once_and_its_parts_belong_together(
     numbers = split.images[:, 0, 0, 0].astype(int)
     assert sorted(numbers) == list(range(183)) and len(split) == 183
     assert [f"e{number}" for number in numbers] == list(split.example_ids)
-    assert [f"p{number // 2}" for number in numbers] == list(split.patients)
+    assert [f"p{number // 4}" for number in numbers] == list(split.patients)
+    assert [f"s{number // 2}" for number in numbers] == list(split.studies)
     np.testing.assert_array_equal(split.labels, numbers % 3)
 
 

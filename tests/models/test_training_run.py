@@ -20,6 +20,11 @@ def test_a_declared_prevalence_is_completed() -> None:
     assert _deployment_prevalence(demo_task(), {"normal": 1.0, "nodule": 0.0, "cavity": 0.0}) is None
 
 
-def test_a_prior_that_cannot_be_carried_stops_the_run_in_words() -> None:
-    with pytest.raises(DataRefused, match="no image, or none but images, of cavity: give the calibration split more"):
-        _deployment_prevalence(demo_task(deployment_prevalence=DECLARED), {"normal": 0.6, "nodule": 0.4, "cavity": 0.0})
+@pytest.mark.parametrize(
+    ("unit", "said"), [("image", "image, or none but images"), ("study", "study, or none but studies")]
+)
+def test_a_prior_that_cannot_be_carried_stops_the_run_in_words(unit: str, said: str) -> None:
+    with pytest.raises(DataRefused, match=f"no {said}, of cavity: give the calibration split more"):
+        _deployment_prevalence(
+            demo_task(deployment_prevalence=DECLARED, unit=unit), {"normal": 0.6, "nodule": 0.4, "cavity": 0.0}
+        )
