@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from data_schemas.errors import ConfigurationError, DataRefused, ImageRejected, Unsupported
+from data_schemas.features import STUDY
 from data_schemas.model_files import ASSETS, DESCRIPTION_FILE
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from serving.server.servable import Servable
 
 _JUDGED = "scores_at_calibration_prevalence"
+"""The operating points are in this unit, whatever prevalence the task declares for deployment."""
+_LOGITS = "raw_scores"
+_CONTRADICTORY = ("contradictory", "images of one study have different findings, of which no label says two")
 _AHEAD = 4
 """Images a thread may be ahead of the model: enough to keep both busy, little enough to stay flat in memory."""
 
@@ -64,7 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
     rows = manifest.rows
     if manifest.without_consent:
         print(f"{manifest.without_consent} rows are left out, for want of consent", file=sys.stderr)
-    tally = score(load(version), rows, task=description.task, batch_size=arguments.batch_size, progress=sys.stderr)
+    model = load(version)
+    tally = score(model, rows, task=description.task, batch_size=arguments.batch_size, progress=sys.stderr)
+    if description.task.unit == "study":
+        tally = by_study(tally, model, task=description.task)
     if not tally.scores:
         raise DataRefused(f"not one of {len(rows)} images could be used: {reasons_text(tally.rejected)}")
     labels = description.task.labels
@@ -79,9 +86,11 @@ class Tally:
     """What has been scored and rejected so far; a scored image is a few numbers.
 
     Patients are numbered as they come: pseudonyms change with the key, and the bootstrap's draws follow their order.
+    Where the task judges studies, `scores` of images are logits, and `by_study` makes a tally of studies of them.
     """
 
     patients: list[int] = field(default_factory=list)
+    studies: list[str] = field(default_factory=list)
     labels: list[Any] = field(default_factory=list)
     scores: list[Any] = field(default_factory=list)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -135,7 +144,7 @@ def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_
         batch_size: images a call.
         progress: where to write how far it is.
     """
-    tally, batch = Tally(), _Batch(servable, batch_size)
+    tally, batch = Tally(), _Batch(servable, batch_size, output=_LOGITS if task.unit == "study" else _JUDGED)
     numbers: dict[str, int] = {}
     for done, outcome in enumerate(_ingest(rows, task), 1):
         if isinstance(outcome, ImageRejected):
@@ -143,6 +152,7 @@ def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_
         else:
             for example in outcome.examples:
                 tally.patients.append(numbers.setdefault(example.patient, len(numbers)))
+                tally.studies.append(example.index_row[STUDY])
                 row = outcome.row
                 tally.labels.append(task.labels.names.index(row.label) if row.label else row.findings)
                 tally.scores.extend(batch.add(example.serialized))
@@ -152,11 +162,42 @@ def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_
     return tally
 
 
+def by_study(images: Tally, servable: Servable, *, task: Task) -> Tally:
+    """Returns the studies that scored images make, with the scores that the model's `calibrate` gives them.
+
+    Images of a study that contradicts itself are among the rejected ones.
+
+    Args:
+        images: with logits.
+        servable: the model that gave them.
+        task: the model's.
+    """
+    import numpy as np
+
+    from evaluation.studies import to_studies
+
+    if not images.scores:
+        return images
+    found = to_studies(
+        patients=np.array(images.patients),
+        studies=np.array(images.studies),
+        labels=np.array(images.labels),
+        raw_scores=np.array(images.scores),
+        groups={},
+        task=task,
+    )
+    rejected = images.rejected.copy()
+    if found.left_out:
+        rejected[_CONTRADICTORY] += int(np.isin(images.studies, found.left_out).sum())
+    scores = servable.run("calibrate", {"raw_scores": found.raw_scores}, outputs=[_JUDGED])[_JUDGED]
+    return Tally(list(found.patients), list(found.studies), list(found.labels), list(scores), rejected)
+
+
 class _Batch:
     """Records that wait until there are enough of them for a call of the model."""
 
-    def __init__(self, servable: Servable, size: int) -> None:
-        self._servable, self._size = servable, size
+    def __init__(self, servable: Servable, size: int, *, output: str) -> None:
+        self._servable, self._size, self._output = servable, size, output
         self._waiting: list[bytes] = []
 
     def add(self, record: bytes) -> Sequence[Any]:
@@ -173,8 +214,7 @@ class _Batch:
         inputs = np.empty(len(self._waiting), dtype=object)
         inputs[:] = self._waiting
         self._waiting = []
-        # The operating points are in this unit, whatever prevalence the task declares for deployment.
-        return list(self._servable.run("serving_default", {"inputs": inputs}, outputs=[_JUDGED])[_JUDGED])
+        return list(self._servable.run("serving_default", {"inputs": inputs}, outputs=[self._output])[self._output])
 
 
 @dataclass(frozen=True)

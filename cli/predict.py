@@ -1,4 +1,4 @@
-"""`radflow predict`: sends images to a model server and prints what it answers, one JSON object a frame.
+"""`radflow predict`: sends images to a model server and prints what it answers, one JSON object a frame or a study.
 
 It needs the server's address alone: what the model wants and what its scores mean, it tells through `describe`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,8 @@ SIGNATURES = {"layer-cam": "explain", "integrated-gradients": "explain_integrate
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.description = (
-        "Send DICOM, PNG, JPEG or NIfTI files to a model server; print one JSON object for each frame the task takes."
+        "Send DICOM, PNG, JPEG or NIfTI files to a model server; print one JSON object for each frame the task takes, "
+        "or for each study where the task judges studies."
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="DICOM, PNG, JPEG or NIfTI")
     parser.add_argument("--server", required=True, metavar="HOST:PORT", help="address of the model server")
@@ -58,17 +60,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints one line of JSON for every frame, or for a file that gives none; 0 if one was scored, else 1."""
+    """Prints a line of JSON for every frame or study, and for a file that gives none; 0 if one was scored, else 1."""
     from serving.client import ModelClient
 
     _check(arguments)
     scored = 0
     with ModelClient(arguments.server, arguments.model_name, timeout_s=arguments.timeout) as client:
-        _check_label(arguments.explain, client.describe())
-        for file in arguments.files:
-            for answer in _answers(client, file, arguments):
-                print(json.dumps({"file": str(file), **answer}), flush=True)
-                scored += "scores" in answer
+        description = client.describe()
+        _check_label(arguments.explain, description)
+        of_unit = _studies if description.task.unit == "study" else _frames
+        for answer in of_unit(client, arguments):
+            print(json.dumps(answer), flush=True)
+            scored += "scores" in answer
     return 0 if scored else 1
 
 
@@ -111,13 +114,17 @@ def _scored(client: ModelClient, data: bytes, description: ModelDescription) -> 
 
 
 def answer_of(prediction: Prediction, description: ModelDescription) -> dict[str, Any]:
-    """Returns the JSON object of one prediction: what the model says by label, and what it holds for.
+    """Returns the JSON object of one image: what the model says by label, and what it holds for.
 
     `operating_points` are in the unit of `scores`. `prediction_set` has the labels that cannot be excluded at the
     stated coverage; of findings, `absence_set` has those whose absence cannot be.
     """
-    labels, outputs = description.task.labels, prediction.outputs
-    conformal, scope = description.conformal, description.scope
+    return {"unit": "image", **decided(prediction, description), **scope_of(prediction, description)}
+
+
+def decided(prediction: Prediction, description: ModelDescription) -> dict[str, Any]:
+    """Returns what the signature `calibrate` says, by label, and what it holds for."""
+    labels, outputs, conformal = description.task.labels, prediction.outputs, description.conformal
     answer = {
         "model": description.task.name,
         "version": prediction.version,
@@ -128,18 +135,25 @@ def answer_of(prediction: Prediction, description: ModelDescription) -> dict[str
         "prevalence": description.scores_prevalence,
         "prediction_set": _chosen(labels.names, outputs["prediction_set"][0]),
         "coverage": None if conformal is None else conformal.coverage,
-        "out_of_scope": bool(outputs["out_of_scope"][0]),
-        "scope": {
-            "score": float(outputs["out_of_scope_score"][0]),
-            "threshold": None if scope is None else scope.threshold,
-            **{name: outputs[f"{name}_check"][0].decode() for name in ("modality", "view", "age")},
-        },
         "intended_use": description.task.intended_use,
         "note": NOTE,
     }
     if "absence_set" in outputs:
         answer["absence_set"] = _chosen(labels.names, outputs["absence_set"][0])
     return answer
+
+
+def scope_of(prediction: Prediction, description: ModelDescription) -> dict[str, Any]:
+    """Returns whether an image is what the model was made for, and what speaks for it."""
+    outputs, scope = prediction.outputs, description.scope
+    return {
+        "out_of_scope": bool(outputs["out_of_scope"][0]),
+        "scope": {
+            "score": float(outputs["out_of_scope_score"][0]),
+            "threshold": None if scope is None else scope.threshold,
+            **{name: outputs[f"{name}_check"][0].decode() for name in ("modality", "view", "age")},
+        },
+    }
 
 
 def _by_label(names: tuple[str, ...], values: Any) -> dict[str, float]:
@@ -168,25 +182,68 @@ def _check_label(label: str | None, description: ModelDescription) -> None:
         raise ConfigurationError(f"--explain {label}: the model's labels are {', '.join(names)}")
 
 
-def _answers(client: ModelClient, file: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def _frames(client: ModelClient, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yields the answer to each frame, or why there is none to a file."""
+    for file in arguments.files:
+        read = read_and_score(client, file)
+        if isinstance(read, dict):
+            yield read
+            continue
+        explained = explain(client, read, arguments)
+        for one in read.scored:
+            answer = {"file": str(file), "frame": one.example.frame, **answer_of(one.prediction, one.description)}
+            yield answer | (explained if one is best(read, arguments.explain) else {})
+
+
+def _studies(client: ModelClient, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from cli.predicted_studies import study_answers
+
+    return study_answers(client, arguments)
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that was scored: its bytes, and its frames."""
+
+    file: Path
+    data: bytes
+    scored: list[Scored]
+
+
+def read_and_score(client: ModelClient, file: Path) -> ReadFile | dict[str, Any]:
+    """Returns a file's frames as the model sees them, or the JSON object that says why there is none.
+
+    Raises:
+        ModelServerError: the server is away, or refused the request.
+    """
     from imaging.image_file import read_image_file
 
     try:
         data = read_image_file(file)
-        scored = score_file(client, data)
+        return ReadFile(file, data, score_file(client, data))
     except OSError as error:
-        return [{"status": "unreadable", "error": error.strerror or type(error).__name__}]
+        return {"file": str(file), "status": "unreadable", "error": error.strerror or type(error).__name__}
     except ImageRejected as error:
-        return [{"status": error.status, "error": str(error)}]
-    answers = [{"frame": one.example.frame, **answer_of(one.prediction, one.description)} for one in scored]
-    if arguments.explain:
-        best = max(range(len(scored)), key=lambda index: answers[index]["scores"][arguments.explain])
-        heatmap = _heatmap(client, scored[best], label=arguments.explain, method=arguments.method)
-        picture = _overlaid(data, scored[best], heatmap) if arguments.overlay else _gray(heatmap)
-        _write_png(arguments.heatmap, picture)
-        explained = {"label": arguments.explain, "method": arguments.method, "heatmap": str(arguments.heatmap)}
-        answers[best]["explained"] = explained
-    return answers
+        return {"file": str(file), "status": error.status, "error": str(error)}
+
+
+def best(read: ReadFile, label: str | None) -> Scored | None:
+    """Returns the frame that scores highest for a label, None where there is no label."""
+    if not label:
+        return None
+    index = read.scored[0].description.task.labels.names.index(label)
+    return max(read.scored, key=lambda one: float(one.prediction.outputs["scores"][0, index]))
+
+
+def explain(client: ModelClient, read: ReadFile, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Draws where the model looked, if that was asked for; returns the part of the answer that says so."""
+    label, method = arguments.explain, arguments.method
+    shown = best(read, label)
+    if shown is None:
+        return {}
+    heatmap = _heatmap(client, shown, label=label, method=method)
+    _write_png(arguments.heatmap, _overlaid(read.data, shown, heatmap) if arguments.overlay else _gray(heatmap))
+    return {"explained": {"label": label, "method": method, "heatmap": str(arguments.heatmap)}}
 
 
 def _heatmap(client: ModelClient, scored: Scored, *, label: str, method: str) -> Heatmap:

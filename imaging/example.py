@@ -57,11 +57,14 @@ class ServingExample:
         serialized: `tf.Example` in wire format.
         frame: its number; the first is 1.
         geometry: leads from what the network saw back to the source's rows and columns (`imaging.source_geometry`).
+        study: names the patient's study among files that are read together, where the file says it, else empty. It
+            holds identifiers, and is not in the record.
     """
 
     serialized: bytes
     frame: int
     geometry: SourceGeometry
+    study: str = ""
 
 
 def training_examples(
@@ -99,7 +102,12 @@ def serving_examples(data: bytes, *, task: Task) -> tuple[ServingExample, ...]:
 
 def _serving_example(source: SourceImage, task: Task) -> ServingExample:
     example, _, geometry = _example(source, task, None)
-    return ServingExample(_serialized(example), source.frame, geometry)
+    return ServingExample(_serialized(example), source.frame, geometry, _named_study(source.header))
+
+
+def _named_study(header: SourceHeader) -> str:
+    named = (header.issuer, header.patient_id, header.study_instance_uid)
+    return "\0".join(named) if header.study_instance_uid else ""
 
 
 def _training_example(

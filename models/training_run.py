@@ -157,8 +157,8 @@ def _deployment_prevalence(task: Task, calibration: dict[str, float]) -> dict[st
     if unseen:
         plural = "images" if task.unit == "image" else "studies"
         raise DataRefused(
-            f"deployment_prevalence is declared, and the calibration split has no {task.unit}, or none but {plural}, of "
-            f"{', '.join(unseen)}: give the calibration split more patients, or remove the declaration"
+            f"deployment_prevalence is declared, and the calibration split has no {task.unit}, or none but {plural}, "
+            f"of {', '.join(unseen)}: give the calibration split more patients, or remove the declaration"
         )
     return complete(task.deployment_prevalence, task.labels)
 

@@ -41,6 +41,7 @@ class ExternalValidation:
         return {
             "model": self.description.task.name,
             "version": self.version,
+            "unit": self.description.task.unit,
             "examples": self.summary.examples,
             "patients": self.summary.patients,
             "rejected": self.rejected.total(),
@@ -70,10 +71,11 @@ class ExternalValidation:
 
     def _heading(self) -> str:
         task = self.description.task
-        scored = f"{self.summary.examples} images of {self.summary.patients} patients scored"
+        cases, images = ("images", "") if task.unit == "image" else ("studies", "images ")
+        scored = f"{self.summary.examples} {cases} of {self.summary.patients} patients scored"
         lines = [
             f"{task.title} ({task.name}, version {self.version})",
-            f"{scored}, {self.rejected.total()} rejected. 95 % intervals by resampling patients.",
+            f"{scored}, {self.rejected.total()} {images}rejected. 95 % intervals by resampling patients.",
         ]
         names = [name for name in ("accuracy", "balanced_accuracy", "macro_auroc") if name in self.summary.task]
         return "\n".join([*lines, "", *(f"{name:<20}{_text(self.summary.task[name])}" for name in names)])

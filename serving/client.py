@@ -126,6 +126,21 @@ class ModelClient:
             raise ModelServerError(f"model {self.model_name}, signature {signature}: {error}") from error
         return Prediction(outputs, response.model_spec.version.value)
 
+    def calibrate(self, raw_scores: Array, *, version: int | None = None) -> Prediction:
+        """Returns what a model says of logits, e.g. of a study's, which `evaluation.studies` makes of its images'.
+
+        Args:
+            raw_scores: float (n, labels), logits such as the output `raw_scores`.
+            version: the version that must answer, the one that gave them; the newest unless given.
+
+        Returns:
+            The outputs of `serving_default` but those of an image itself (`out_of_scope` and what speaks for it).
+
+        Raises:
+            ModelServerError: the server is away, or refused the request; the message says what to do.
+        """
+        return self.call("calibrate", {"raw_scores": np.asarray(raw_scores, np.float32)}, version=version)
+
     def describe(self, version: int | None = None) -> ModelDescription:
         """Returns the task, operating points and prevalence of a version, asked for once and then remembered.
 

@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,20 @@ class Served:
 @pytest.fixture(scope="session")
 def served_toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`radflow serve --model .../serving/synthetic_chest` on a free port; version 3 is the toy of tests/serving."""
-    folder = tmp_path_factory.mktemp("serving") / "synthetic_chest"
-    runpy.run_path(str(ROOT / "tests" / "serving" / "toy_model.py"))["export"](folder / "3")
+    with _served(tmp_path_factory.mktemp("serving") / "synthetic_chest") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def served_studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same for a task whose unit is the study."""
+    with _served(tmp_path_factory.mktemp("studies") / "synthetic_chest", unit="study") as served:
+        yield served
+
+
+@contextmanager
+def _served(folder: Path, **export: str) -> Iterator[Served]:
+    runpy.run_path(str(ROOT / "tests" / "serving" / "toy_model.py"))["export"](folder / "3", **export)
     command = [sys.executable, "-m", "cli.main", "serve", "--model", str(folder), "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)

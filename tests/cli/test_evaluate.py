@@ -167,6 +167,87 @@ def test_every_frame_is_a_case_of_its_patient(tmp_path: Path, batch_size: int) -
     np.testing.assert_allclose(np.array(tally.scores)[:, 1], [0.1, 0.2, 0.3] * 2)
 
 
+class FrameLogits:
+    """A model with frame numbers as logits of `bright`, that calls their sigmoid less 3 a probability."""
+
+    def run(self, signature: str, inputs: dict, outputs: list[str]) -> dict:
+        if signature == "calibrate":
+            raw = inputs["raw_scores"]
+            assert raw.dtype == np.float32
+            return {outputs[0]: 1 / (1 + np.exp(3 - raw))}
+        numbers = [
+            example_pb2.Example.FromString(record).features.feature["frame"].int64_list.value[0]
+            for record in inputs["inputs"]
+        ]
+        assert outputs == ["raw_scores"]
+        return {"raw_scores": np.array([[number] for number in numbers], np.float32)}
+
+
+def _two_studies(folder: Path, *, label: dict[int, str], findings: dict[int, tuple[int, ...]]) -> list[ManifestRow]:
+    """Returns four rows: two of study A, whose images are the frames 1 to 3 and 1, and two patients' of study B."""
+    frames = np.arange(3 * 32 * 32, dtype=np.uint16).reshape(3, 32, 32)
+    (folder / "cine.dcm").write_bytes(
+        make_dicom(frames[0], NumberOfFrames=3, PixelData=frames.tobytes(), Modality="CR")
+    )
+    (folder / "still.dcm").write_bytes(make_dicom(frames[1], Modality="CR"))
+    files, studies = ("cine.dcm", "still.dcm", "cine.dcm", "still.dcm"), ("A", "A", "B", "B")
+    whose = ("P", "P", "P", "Q")
+    return [
+        ManifestRow(
+            row=number + 1,
+            file=folder / files[number],
+            label=label.get(number, ""),
+            findings=findings.get(number, ()),
+            patient_id=whose[number],
+            study_id=studies[number],
+        )
+        for number in range(4)
+    ]
+
+
+def _studies_task(kind: str, how: str = "mean") -> Task:
+    task = _task(kind)
+    image = task.image.model_copy(update={"frame": "every"})
+    return task.model_copy(update={"image": image, "unit": "study", "study_score": how})
+
+
+@pytest.mark.parametrize(("how", "of_a"), [("mean", (1 + 2 + 3 + 1) / 4), ("max", 3)])
+def test_a_study_is_scored_by_calibrate_from_the_logits_of_its_images(tmp_path: Path, how: str, of_a: float) -> None:
+    task, model = _studies_task("multi_label", how), FrameLogits()
+    findings = {0: (0,), 1: (1,), 2: (-1,), 3: (0,)}
+    rows = _two_studies(tmp_path, label={}, findings=findings)
+    images = evaluate.score(model, rows, task=task, batch_size=3, progress=io.StringIO())
+    tally = evaluate.by_study(images, model, task=task)
+    assert tally.patients == [0, 0, 1]
+    assert [label.tolist() for label in tally.labels] == [[1], [-1], [0]]
+    of_b = 2 if how == "mean" else 3
+    expected = [1 / (1 + np.exp(3 - logit)) for logit in (of_a, of_b, 1)]
+    np.testing.assert_allclose(np.array(tally.scores)[:, 0], expected, rtol=1e-6)
+
+
+class ThreeLabels:
+    """A model of three labels, all of whose logits are 0."""
+
+    def run(self, signature: str, inputs: dict, outputs: list[str]) -> dict:
+        return {outputs[0]: np.zeros((len(next(iter(inputs.values()))), 3), np.float32)}
+
+
+def test_a_study_with_two_findings_is_counted_among_the_rejected(tmp_path: Path) -> None:
+    labels = {"type": "multi_class", "names": ["dark", "bright", "gray"], "no_finding": "dark"}
+    task = Task.model_validate(_studies_task("multi_class").model_dump() | {"labels": labels})
+    rows = _two_studies(tmp_path, label={0: "bright", 1: "gray", 2: "dark", 3: "gray"}, findings={})
+    images = evaluate.score(ThreeLabels(), rows, task=task, batch_size=3, progress=io.StringIO())
+    tally = evaluate.by_study(images, ThreeLabels(), task=task)
+    assert (tally.patients, tally.labels) == ([0, 1], [0, 2])
+    ((status, reason), count) = next(iter(tally.rejected.items()))
+    assert (status, count) == ("contradictory", 4) and "one study have different findings" in reason
+
+
+def test_no_scored_image_makes_no_study(tmp_path: Path) -> None:
+    nothing = evaluate.Tally()
+    assert evaluate.by_study(nothing, ThreeLabels(), task=_studies_task("multi_class")) is nothing
+
+
 def test_only_rejects_are_data_refused(world: dict, tmp_path: Path) -> None:
     label = "dark" if world["kind"] == "multi_class" else "1"
     column = "label" if world["kind"] == "multi_class" else "bright"

@@ -122,7 +122,7 @@ def test_a_study_with_two_findings_is_named_where_studies_are_judged() -> None:
     labels = {1: "nodule", 2: "normal", 5: "cavity", 6: "nodule"}
     check = _checks(STUDIES | {"label": labels}, task=demo_task(unit="study"))[0]["labels of a study"]
     assert (check.passed, check.blocking) == (False, False)
-    assert check.summary.endswith("no label says two findings: 1 group of 3 images: rows 1, 2, 5")
+    assert check.summary.endswith("no label says two findings: 1 group of 3 images: rows 1-2, 5")
     assert "labels of a study" not in _checks(STUDIES | {"label": labels})[0]
 
 

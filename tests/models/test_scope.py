@@ -94,7 +94,9 @@ def test_real_films_are_in_scope_and_everything_else_is_not() -> None:
     scope = fit_scope(network, SplitData(images, none, tuple(patients), tuple(patients)), seed=1)
     images, patients = films["calibration"]
     scores = scope_scores(network, scope, images)
-    cases = CalibrationCases(np.zeros(len(images), int), np.zeros((len(images), 2)), patients, patients, patients, scores)
+    cases = CalibrationCases(
+        np.zeros(len(images), int), np.zeros((len(images), 2)), patients, patients, patients, scores
+    )
     threshold = fit_decision_rules(cases, task=task, class_weights=np.ones(2)).scope.threshold
     assert threshold is not None
     test, rng = films["test"][0], np.random.default_rng(0)

@@ -44,6 +44,21 @@ def test_a_further_input_reaches_its_signature(client):
     np.testing.assert_allclose(prediction.outputs["heatmap"].max(), cavity, atol=1e-6)
 
 
+def test_calibrate_answers_to_logits_as_to_an_image_but_for_what_is_the_images_own(client):
+    scored = client.predict([example(0.5), example(-1.0)])
+    answer = client.calibrate(scored.outputs["raw_scores"].astype(float).mean(axis=0, keepdims=True), version=2)
+    # Means of 0.5 and -1, to which the toy's version 2 adds 1, give the mean 0.75.
+    np.testing.assert_allclose(answer.outputs["scores"], softmax(np.array([[0, 0.75, 1.5]])), atol=1e-6)
+    assert answer.version == 2
+    checks = {"modality_check", "view_check", "age_check"}
+    assert set(answer.outputs) == set(scored.outputs) - {"out_of_scope", "out_of_scope_score", *checks}
+
+
+def test_calibrate_refuses_logits_of_other_labels(client):
+    with pytest.raises(ModelServerError, match="INVALID_ARGUMENT"):
+        client.calibrate(np.zeros((1, 2), np.float32))
+
+
 def test_describe_tells_the_task_and_asks_once_for_a_version(client, monkeypatch):
     assert client.describe(2).task.labels.findings == ("nodule", "cavity")
     monkeypatch.setattr(client, "call", lambda *_, **__: pytest.fail("asked again"))

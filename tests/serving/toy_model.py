@@ -18,10 +18,10 @@ TASK = load_task("synthetic_chest")
 LABELS = TASK.labels.names
 
 
-def describe(operating_point: float = 0.4) -> str:
+def describe(operating_point: float = 0.4, *, unit: str = "image") -> str:
     """Returns the JSON that the model's `describe` answers."""
     return ModelDescription(
-        task=TASK,
+        task=TASK.model_copy(update={"unit": unit}),
         operating_points=dict.fromkeys(TASK.labels.findings, operating_point),
         prevalence={"normal": 0.5, "nodule": 0.3, "cavity": 0.2},
         calibration=Calibration.identity(len(LABELS)),
@@ -32,8 +32,9 @@ def describe(operating_point: float = 0.4) -> str:
 class Toy(tf.Module):
     """The network and its signatures."""
 
-    def __init__(self, offset: float) -> None:
+    def __init__(self, offset: float, unit: str) -> None:
         super().__init__()
+        self.description = describe(unit=unit)
         self.weights = tf.Variable(tf.range(len(LABELS), dtype=tf.float32), name="weights")
         self.offset = offset
 
@@ -44,20 +45,25 @@ class Toy(tf.Module):
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
     def predict(self, inputs):
-        logits = self.logits(inputs)
-        classes = tf.tile(tf.constant([LABELS]), [tf.shape(inputs)[0], 1])
-        scores, rows = tf.nn.softmax(logits), tf.shape(inputs)[0]
+        rows = tf.shape(inputs)[0]
         known = {name: tf.fill([rows], "match") for name in ("modality_check", "view_check", "age_check")}
         return {
-            "scores": scores,
-            "raw_scores": logits,
-            "classes": classes,
-            "operating_point": 0.4 * tf.ones_like(scores),
-            "flag": scores >= 0.4,
-            "prediction_set": scores >= 0.2,
+            **self.calibrate(self.logits(inputs)),
             "out_of_scope": tf.fill([rows], False),
             "out_of_scope_score": tf.fill([rows], 0.5),
             **known,
+        }
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, len(LABELS)], tf.float32, "raw_scores")])
+    def calibrate(self, raw_scores):
+        scores = tf.nn.softmax(raw_scores)
+        return {
+            "scores": scores,
+            "raw_scores": tf.identity(raw_scores),
+            "classes": tf.tile(tf.constant([LABELS]), [tf.shape(raw_scores)[0], 1]),
+            "operating_point": 0.4 * tf.ones_like(scores),
+            "flag": scores >= 0.4,
+            "prediction_set": scores >= 0.2,
         }
 
     @tf.function(
@@ -80,7 +86,7 @@ class Toy(tf.Module):
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.int32, "request")])
     def describe(self, request):
-        return {"task": tf.fill([tf.shape(request)[0]], describe())}
+        return {"task": tf.fill([tf.shape(request)[0]], self.description)}
 
     @tf.function(
         autograph=False,
@@ -98,13 +104,14 @@ class Toy(tf.Module):
         return {"corner": tf.fill(tf.shape(steps), matrix[0, 0])}
 
 
-def export(version_dir: Path, offset: float = 0.0) -> None:
+def export(version_dir: Path, offset: float = 0.0, *, unit: str = "image") -> None:
     """Writes the model."""
-    toy = Toy(offset)
+    toy = Toy(offset, unit)
     signatures = {
         "serving_default": toy.predict,
         "explain": toy.explain,
         "explain_integrated_gradients": toy.integrate,
+        "calibrate": toy.calibrate,
         "describe": toy.describe,
         "two_inputs": toy.two_inputs,
         "slow": toy.slow,
