@@ -56,8 +56,8 @@ def to_studies(
     """Returns the studies that images make.
 
     Args:
-        patients: (images,), whose they are.
-        studies: (images,), which study each belongs to; the same name of two patients is two studies.
+        patients: (images,), whose they are, text, bytes or numbers.
+        studies: (images,), text or bytes, which study each belongs to; the same name of two patients is two studies.
         labels: int (images,) index of the label, or (images, labels) of 1, 0 and -1 (unknown); -1 unknown in both.
         raw_scores: float (images, labels), the network's logits.
         groups: by slice feature, text (images,).
@@ -73,7 +73,7 @@ def to_studies(
         raw_scores=study_scores(raw_scores, numbers, task)[kept],
         groups={name: study_values(values, numbers)[kept] for name, values in groups.items()},
         images=np.bincount(numbers, minlength=len(first))[kept],
-        left_out=tuple(str(name) for name in studies[first][conflicting]),
+        left_out=tuple(studies[first][conflicting].astype(str).tolist()),
     )
 
 

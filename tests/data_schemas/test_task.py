@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from data_schemas.task import MANIFEST_COLUMNS, Task, Waived
-from data_schemas.task_file import load_task
+from data_schemas.task_file import load_task, records_json, task_to_json, transform_json
 
 AUGMENTATION_OFF = dict.fromkeys(("rotation", "translation", "zoom", "brightness", "contrast", "noise"), 0.0)
 
@@ -162,6 +162,13 @@ def test_the_highest_of_labels_that_exclude_each_other_needs_a_label_to_hold_the
         _changed(unit="study", study_score="max", labels=without)
     assert _changed(unit="study", labels=without).labels.no_finding is None
     assert _changed(unit="study", study_score="max", **_findings("Effusion")).study_score == "max"
+
+
+def test_the_unit_decides_nothing_about_records_and_graph() -> None:
+    task, studies = _changed(), _changed(unit="study", study_score="max")
+    assert records_json(studies) == records_json(task)
+    assert transform_json(studies) == transform_json(task)
+    assert task_to_json(studies) != task_to_json(task)
 
 
 def test_consent_is_required_or_waived_with_a_reason() -> None:

@@ -200,14 +200,6 @@ def test_the_input_size_is_the_graphs_and_not_the_records() -> None:
     assert transform_json(larger) != transform_json(task)
 
 
-def test_the_unit_decides_nothing_about_records_and_graph() -> None:
-    task = load_task("synthetic_chest")
-    studies = task.model_copy(update={"unit": "study", "study_score": "max"})
-    assert records_json(studies) == records_json(task)
-    assert transform_json(studies) == transform_json(task)
-    assert task_to_json(studies) != task_to_json(task)
-
-
 @pytest.mark.parametrize("name", shipped_tasks())
 def test_what_decides_nothing_about_the_graph_leaves_its_json_alone(name: str) -> None:
     task = load_task(name)

@@ -59,6 +59,12 @@ def test_a_study_of_two_findings_is_left_out_and_named_where_labels_exclude_each
     assert [len(part) for part in (found.raw_scores, found.images, found.groups["view"])] == [1, 1, 1]
 
 
+def test_names_may_be_bytes_as_records_have_them() -> None:
+    named = {"patients": np.array([b"P", b"Q", b"P"]), "studies": np.array([b"1", b"1", b"1"])}
+    assert _studies(**named).raw_scores.tolist() == _studies().raw_scores.tolist()
+    assert _studies(**named, labels=np.array([CAVITY, CAVITY, NODULE])).left_out == ("1",)
+
+
 @pytest.mark.parametrize(
     ("images", "label"),
     [
