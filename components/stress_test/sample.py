@@ -67,7 +67,8 @@ def read_sample(folder: str, labels: Labels) -> Sample:
     chosen = choose(identities)
     if not chosen:
         raise ConfigurationError("the test split has no image: give the task a test share, or more patients")
-    found = {_identity(example): example for example in _examples(folder) if _identity(example) in set(chosen)}
+    wanted = set(chosen)
+    found = {_identity(example): example for example in _examples(folder) if _identity(example) in wanted}
     records = [found[identity] for identity in chosen]
     return Sample(
         records=records,

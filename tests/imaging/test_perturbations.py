@@ -64,6 +64,12 @@ def test_each_keeps_size_and_kind_leaves_the_original_alone_and_is_the_same_agai
         assert (changed != image).any()
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 90), (90, 1), (2, 3), (3, 200)])
+def test_images_of_a_pixel_or_a_line_are_endured(shape: tuple[int, int]) -> None:
+    for row, level in EVERY:
+        assert row.apply(_image(shape=shape), level, display=FILM, image_id="a").shape == shape, row.name
+
+
 @pytest.mark.parametrize("row", [row for row in PERTURBATIONS if row.name in FURTHER], ids=_name)
 def test_a_higher_level_moves_a_smooth_image_further(row: Perturbation) -> None:
     image = cv2.GaussianBlur(_image(), (0, 0), 2.0)
