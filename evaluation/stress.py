@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.stress_results import FindingStress, Interval
+from evaluation.clustered_auroc import clustered_auroc
 from evaluation.intervals import bootstrap, clopper_pearson, percentile_interval
 from evaluation.metrics import UNKNOWN_LABEL, Floats, weighted_auroc
 
@@ -49,45 +50,37 @@ def stress_of_finding(
 def _aurocs(
     truth: NDArray[Any], scores: NDArray[Any], changed: NDArray[Any], patients: NDArray[Any], seed: int
 ) -> tuple[Interval, list[Interval], list[Interval]]:
-    """Returns AUROC before, after each change, and the differences; all from the same draws."""
+    """Returns AUROC before, after each change, and the differences, which share their draws."""
     present, absent = (len(np.unique(patients[truth == value])) for value in (1, 0))
+    count = len(np.unique(patients))
     if min(present, absent) < FEWEST:
         note = f"too few patients: {present} with the finding and {absent} without, {FEWEST} of each are needed"
-        nothing = Interval(value=None, patients=len(np.unique(patients)), note=note)
+        nothing = Interval(value=None, patients=count, note=note)
         return nothing, [nothing] * len(changed), [nothing] * len(changed)
+    moved = [row for row, after in enumerate(changed) if not np.array_equal(after, scores)]
 
-    def values(weights: Floats | None = None) -> dict[int, Floats]:
-        own = {-1: weighted_auroc(truth, scores, weights)}
-        for row, after in enumerate(changed):
-            same = np.array_equal(after, scores)
-            own[row] = own[-1] if same else weighted_auroc(truth, after, weights)
-        return own
+    def differences(weights: Floats | None = None) -> dict[int, Floats]:
+        before = weighted_auroc(truth, scores, weights)
+        return {row: weighted_auroc(truth, changed[row], weights) - before for row in moved}
 
-    point = {key: float(value[0]) for key, value in values().items()}
-    drawn = bootstrap(values, patients, seed=seed)
-    behind, count = min(present, absent), len(np.unique(patients))
-    aurocs = {key: _auroc(point[key], drawn[key], behind, count) for key in point}
-    differences = [
-        Interval(value=0.0, patients=count, note=UNCHANGED)
-        if np.array_equal(after, scores)
-        else _difference(point[row] - point[-1], drawn[row] - drawn[-1], behind, count)
-        for row, after in enumerate(changed)
-    ]
-    return aurocs[-1], [aurocs[row] for row in range(len(changed))], differences
+    point, told = differences(), [Interval(value=0.0, patients=count, note=UNCHANGED)] * len(changed)
+    for row, draws in (bootstrap(differences, patients, seed=seed) if moved else {}).items():
+        told[row] = _difference(float(point[row][0]), draws, min(present, absent), count)
+    return _auroc(truth, scores, patients), [_auroc(truth, after, patients) for after in changed], told
 
 
-def _auroc(value: float, draws: Floats, behind: int, patients: int) -> Interval:
-    """Returns an AUROC; where every draw agrees, with the exact limits of a rate of so many patients.
+def _auroc(truth: NDArray[Any], scores: NDArray[Any], patients: NDArray[Any]) -> Interval:
+    names, place = np.unique(patients, return_inverse=True)
+    found = clustered_auroc(truth == 1, scores.astype(np.float64), place).estimate()
+    return Interval(value=found.value, lower=found.lower, upper=found.upper, patients=len(names))
+
+
+def _difference(value: float, draws: Floats, behind: int, patients: int) -> Interval:
+    """Returns a difference; where every draw agrees, one more patient could differ as a rate of 0 of so many could.
 
     The variance of an AUROC is at most that of a rate of min(positives, negatives) trials (Birnbaum and Klose, Annals
     of Mathematical Statistics 1957).
     """
-    lower, upper = percentile_interval(draws) or clopper_pearson(value * behind, behind)
-    return Interval(value=value, lower=min(lower, value), upper=max(upper, value), patients=patients)
-
-
-def _difference(value: float, draws: Floats, behind: int, patients: int) -> Interval:
-    """Returns a difference; where every draw agrees, one more patient could differ as a rate of 0 of so many could."""
     interval, note = percentile_interval(draws), ""
     if interval is None:
         reach, note = clopper_pearson(0, behind)[1], f"no draw differs; limits of a rate of 0 in {behind} patients"
