@@ -86,7 +86,6 @@ def finding_values(cases: FindingCases, weights: Floats | None = None) -> dict[s
         cases.probabilities,
         reweighted,
         patients_per_case=_distinct(cases.patients) / max(1, cases.truth.size),
-        resampled=weights is not None,
     )
     return found
 
@@ -136,13 +135,25 @@ def finding_estimates(cases: FindingCases, drawn: Mapping[str, Floats]) -> dict[
 def _resampled(name: str, value: float, drawn: Floats | None, patients: int) -> Estimate:
     """Returns a value with percentiles; where they have no width, as wide as a rate of so many patients."""
     lowest, highest = RANGES[name]
-    limits = None if drawn is None else percentile_interval(drawn)
+    limits = None if drawn is None else percentile_interval(centred(name, drawn, value))
     if limits is None and highest is not None and patients and not math.isnan(value):
         span = highest - lowest
         share = (value - lowest) / span
         below, above = clopper_pearson(share * patients, patients)
         limits = lowest + span * below, lowest + span * above
     return estimate(value, limits, lowest=lowest, highest=highest, patients=patients)
+
+
+def centred(name: str, drawn: Floats, value: float) -> Floats:
+    """Returns draws moved so that their middle is the value, where a metric's draws lie to one side of it.
+
+    A draw of patients scatters around what the cases say as they do around the truth, and a calibration error counts
+    scatter in every direction as error.
+    """
+    if name != "ece" or np.isnan(drawn).all():
+        return drawn
+    moved: Floats = drawn - np.nanmedian(drawn) + value
+    return moved
 
 
 def _f1(overlap: ClusteredRate, *, defined: bool) -> Estimate:

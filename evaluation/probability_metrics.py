@@ -43,7 +43,6 @@ def expected_calibration_error(
     weights: Floats,
     *,
     patients_per_case: float = 1.0,
-    resampled: bool = False,
 ) -> Floats:
     """Returns the mean distance of predicted and observed share over equal-mass bins, less what chance makes of it.
 
@@ -56,7 +55,6 @@ def expected_calibration_error(
         probabilities: float64 (cases,).
         weights: float64 (draws, cases).
         patients_per_case: how many independent trials a case is worth.
-        resampled: whether rows of weights are bootstrap draws, which scatter twice: the cases did, and the draws do.
     """
     bins = equal_mass_bins(probabilities)
     member = (bins[:, np.newaxis] == np.arange(bins.max(initial=0) + 1)).astype(np.float64)
@@ -66,7 +64,7 @@ def expected_calibration_error(
     trials = np.maximum(ratio(mass**2, squares) * patients_per_case, 2.0)
     # Half a case is added to each side, so that a bin without the finding still scatters.
     share = (observed * trials + 0.5) / (trials + 1)
-    scatter = np.sqrt(share * (1 - share) / (trials - 1) * (2.0 if resampled else 1.0))
+    scatter = np.sqrt(share * (1 - share) / (trials - 1))
     folded = scatter * math.sqrt(2 / math.pi) * np.exp(-(distance**2) / (2 * scatter**2))
     folded += distance * special.erf(distance / (scatter * math.sqrt(2)))
     corrected = np.where(mass > 0, mass * (2 * distance - folded), 0.0)

@@ -18,7 +18,8 @@ METRICS = ("auroc", "average_precision", "sensitivity", "specificity", "ppv", "n
 
 
 def _finished(*, findings: int = 2, pushed: str | None = "/out/a b/task/3", **changes: object) -> FinishedRun:
-    gates = [{"name": "AUROC", "passed": pushed is not None, "reason": "auroc is 0.9, at least 0.95 was asked"}]
+    verdict = "unmet" if pushed is None else "met"
+    gates = [{"name": "AUROC", "verdict": verdict, "passed": pushed is not None, "reason": "auroc is 0.9"}]
     names = [f"finding{number}" for number in range(findings)]
     overall = {
         "examples": 10,

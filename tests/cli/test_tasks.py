@@ -30,7 +30,7 @@ def test_check_accepts_a_shown_task_that_was_copied(tmp_path, capsys):
     copy = tmp_path / "copy.yaml"
     copy.write_text(capsys.readouterr().out.replace("name: synthetic_chest", "name: my_task", 1))
     assert main(["tasks", "--check", str(copy)]) == 0
-    expected = "my_task: a valid multi-class task with labels normal, nodule, cavity, and 3 gates\n"
+    expected = "my_task: a valid multi-class task with labels normal, nodule, cavity, and 5 gates\n"
     assert capsys.readouterr().out == expected
 
 

@@ -63,8 +63,8 @@ def test_every_mistake_is_listed_at_once() -> None:
     ("gate", "said"),
     [
         ("{name: x, metric: auroc, min: 1.5}", "min is 1.5; auroc lies in 0..1"),
-        ("{name: x, metric: auroc}", "has 0 bounds; give exactly one of min, max, max_drop"),
-        ("{name: x, metric: auroc, min: 0.5, max: 0.9}", "has 2 bounds"),
+        ("{name: x, metric: auroc}", "has no bound; give min, max, both, or max_drop alone"),
+        ("{name: x, metric: auroc, min: 0.5, max_drop: 0.9}", "has min and max_drop"),
         ("{name: x, metric: auroc, finding: lump, min: 0.5}", "finding 'lump' is not one of"),
         ("{name: x, metric: auroc, min: 0.5, slice: {ward: '3'}}", "slice by ward is not one of the task's `slices`"),
         ("{name: x, metric: beauty, min: 0.5}", "Input should be 'auroc'"),

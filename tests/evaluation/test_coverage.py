@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
+from data_schemas.task import Labels
 from evaluation.clustered_auroc import clustered_auroc
 from evaluation.intervals import clustered_rate
+from evaluation.probability_metrics import equal_mass_bins
+from evaluation.summary import Cases, summarize
 
 _TRIALS = 1500
 _LEAST = 0.93
@@ -56,3 +59,21 @@ def test_an_auroc_is_held(patients: int, images: int, truth: float, mixed: bool)
         held += found.lower <= truth <= found.upper
         assert 0 <= found.lower < found.upper <= 1
     assert held / trials >= _LEAST
+
+
+@pytest.mark.parametrize(("slope", "shift"), [(1.0, 0.0), (0.6, 0.0), (1.0, 1.0)])
+def test_a_calibration_error_is_not_understated(slope: float, shift: float) -> None:
+    """Predicted log odds x, true ones slope x + shift: the upper limit holds the true error, 0, .08 or .15."""
+    generator, labels = np.random.default_rng(23), Labels(type="multi_label", names=("mass",))
+    many = generator.normal(size=200_000) * 2
+    predicted, right = special.expit(many), special.expit(slope * many + shift)
+    bins = equal_mass_bins(predicted)
+    truth = np.mean([abs(right[bins == one].mean() - predicted[bins == one].mean()) for one in range(10)])
+    held = 0
+    for _ in range(60):
+        logit = generator.normal(size=150) * 2
+        present = generator.uniform(size=150) < special.expit(slope * logit + shift)
+        cases = Cases(np.arange(150), present[:, np.newaxis].astype(int), special.expit(logit)[:, np.newaxis])
+        found = summarize(cases, labels, {"mass": 0.5}, draws=300).findings["mass"]["ece"]
+        held += found.lower <= found.value <= found.upper and found.upper >= truth
+    assert held / 60 >= _LEAST
