@@ -42,7 +42,10 @@ _CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transform": (("data_schemas", "models"), _TENSORFLOW),
     "training": (("data_schemas", "evaluation", "models"), (*_TENSORFLOW, "keras-tuner", "scikit-learn")),
     "champion": (("data_schemas", "components.champion"), ()),
-    "model_report": (("data_schemas", "evaluation", "reports", "components.model_report"), ("matplotlib",)),
+    "model_report": (
+        ("data_schemas", "evaluation", "imaging", "reports", "components.model_report", "components.image_index"),
+        ("matplotlib", "opencv-python-headless", "tensorflow"),
+    ),
     "evaluator": (
         ("data_schemas", "evaluation", "components.evaluator"),
         ("numpy", "scikit-learn", "scipy", "tensorflow-model-analysis"),

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deidentify": ("cli.deidentify", "write copies of DICOM images that do not say whose they are"),
     "manifest": ("cli.manifest", "make a manifest from a folder of images and labels"),
     "run": ("cli.run", "run the pipeline of a task on a manifest, to a pushed model or a refusal"),
+    "report": ("cli.report", "say where a run's model report is, and what it says; make it anew"),
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
     "serve": ("cli.serve", "serve a pushed model over gRPC"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),

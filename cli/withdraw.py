@@ -122,6 +122,8 @@ def _purge(named: frozenset[str], output: Path) -> None:
             removed += 1
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if removed:
+        for picture in _pictures(output):
+            picture.unlink()
         shutil.rmtree(output / "unfinished", ignore_errors=True)  # what was stopped may have learnt from the patient
     print(f"Removed: {removed} folders and files of cached records." if removed else "There were no records to remove.")
 
@@ -132,6 +134,22 @@ def _image_holders(report: Path) -> Iterator[Path]:
 
     examples = report.parents[1] / "examples" / report.name
     yield from [path for path in (examples, *sorted(report.glob(FILE_PATTERN))) if path.exists()]
+
+
+def _pictures(output: Path) -> Iterator[Path]:
+    """Yields pages and contact sheets, of all runs: they show images, and do not say whose.
+
+    The numbers beside a page stay; `radflow report` makes it anew.
+    """
+    from data_schemas.model_files import CONTACT_SHEET_FILE
+    from reports.model_report import HTML_FILE
+
+    for pattern in (
+        f"pipeline/ModelReport/report/*/{HTML_FILE}",
+        f"reports/*/{HTML_FILE}",
+        f"pipeline/Trainer/model_run/*/{CONTACT_SHEET_FILE}",
+    ):
+        yield from output.glob(pattern)
 
 
 def _ingests(output: Path) -> Sequence[tuple[Path, IngestReport]]:

@@ -15,10 +15,12 @@ _RUN_CONTEXT = "pipeline_run"
 
 @dataclass(frozen=True)
 class OutputArtifact:
-    """One output of a node: where it is, and its custom properties."""
+    """One output of a node: where it is, its custom properties, and its id and type in the metadata store."""
 
     uri: Path
     properties: dict[str, Any]
+    id: int = 0
+    type: str = ""
 
 
 class RunOutputs:
@@ -38,17 +40,26 @@ class RunOutputs:
         """Returns a node's output, or None when the node did not get so far."""
         return self._outputs.get((node, output))
 
+    def code_digests(self) -> dict[str, str]:
+        """Returns the digest of the code that each node ran, of those that are given one as a parameter."""
+        found = {}
+        for execution in self._executions():
+            digest = execution.custom_properties["code_digest"].string_value
+            if digest:
+                found[_node(execution.type)] = digest
+        return found
+
     def _read(self) -> dict[tuple[str, str], OutputArtifact]:
+        return dict(self._artifacts({execution.id: execution.type for execution in self._executions()}))
+
+    def _executions(self) -> list[metadata_store_pb2.Execution]:
+        """Returns what came to its end, or from the cache."""
         context = self._store.get_context_by_type_and_name(_RUN_CONTEXT, self._run_id)
         if context is None:
-            return {}
-        executions = {
-            execution.id: execution.type
-            for execution in self._store.get_executions_by_context(context.id)
-            if execution.last_known_state
-            in (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
-        }
-        return dict(self._artifacts(executions))
+            return []
+        done = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+        executions = self._store.get_executions_by_context(context.id)
+        return [execution for execution in executions if execution.last_known_state in done]
 
     def _artifacts(self, executions: dict[int, str]) -> list[tuple[tuple[str, str], OutputArtifact]]:
         events = [
@@ -70,4 +81,17 @@ def _node(execution_type: str) -> str:
 
 def _artifact(artifact: metadata_store_pb2.Artifact) -> OutputArtifact:
     properties = {name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()}
-    return OutputArtifact(Path(artifact.uri), properties)
+    return OutputArtifact(Path(artifact.uri), properties, artifact.id, artifact.type)
+
+
+def run_ids(store: Path) -> list[str]:
+    """Returns the ids of all runs, the oldest first; none where there is no store.
+
+    Args:
+        store: path of the SQLite metadata store.
+    """
+    if not store.exists():
+        return []
+    database = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(store)))
+    contexts = database.get_contexts_by_type(_RUN_CONTEXT)
+    return [context.name for context in sorted(contexts, key=lambda one: one.create_time_since_epoch)]

@@ -108,9 +108,18 @@ def _components(settings: PipelineSettings) -> list[Any]:
     report = ModelReport(
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
-        tuner_results=tuner.outputs["tuner_results"] if isinstance(tuner, Tuner) else None,
+        found={
+            "tuner_results": tuner.outputs["tuner_results"] if isinstance(tuner, Tuner) else None,
+            "examples": examples,
+            "ingest_report": ingest_report,
+            "data_check": data_check.outputs["report"],
+            "evaluation": evaluator.outputs["evaluation"],
+            "blessing": evaluator.outputs["blessing"],
+            "infra_blessing": canary.outputs["blessing"],
+            "stress": stress_test.outputs["stress"],
+        },
         report_folder=settings.reports,
-        code_digest=digests["model_report"],
+        code_digests=digests,
     )
     return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher, stress_test, report]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -52,6 +53,7 @@ class Table:
         columns: names.
         rows: as many cells each as there are columns.
         note: a sentence under the heading.
+        compact: cells are so short that even a phone shows them side by side.
     """
 
     template: ClassVar[str] = "table.html.j2"
@@ -59,12 +61,13 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+    compact: bool = False
     numeric: frozenset[int] = field(init=False)
 
     @property
     def wordy(self) -> bool:
         """Whether it has sentences, which a phone shows one below the other."""
-        return len(self.numeric) < len(self.columns) - 1
+        return not self.compact and len(self.numeric) < len(self.columns) - 1
 
     def __post_init__(self) -> None:
         columns = range(1, len(self.columns))
@@ -90,10 +93,80 @@ class Figure:
     note: str = ""
 
 
-Section = Verdict | Facts | Table | Figure
+@dataclass(frozen=True)
+class Figures:
+    """Pictures beside each other where there is room, and below each other where there is not.
+
+    Attributes:
+        heading: what they show together.
+        figures: in order.
+        note: a sentence under the heading.
+        small: pictures of some 160 pixels rather than plots.
+    """
+
+    template: ClassVar[str] = "figures.html.j2"
+    heading: str
+    figures: Sequence[Figure]
+    note: str = ""
+    small: bool = False
 
 
-def render_page(title: str, sections: Sequence[Section], *, subtitle: str = "") -> str:
+@dataclass(frozen=True)
+class Points:
+    """What is to be said under a few names, in sentences; each point one sentence or several."""
+
+    template: ClassVar[str] = "points.html.j2"
+    points: Sequence[tuple[str, Sequence[str]]]
+    heading: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a flow: what there is, how many, and what is left out on the way to the next."""
+
+    name: str
+    counts: str
+    left_out: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Who came in, who was left out and why, and who remained, from top to bottom."""
+
+    template: ClassVar[str] = "flow.html.j2"
+    heading: str
+    steps: Sequence[Step]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Sections that belong together, which the contents name."""
+
+    template: ClassVar[str] = "chapter.html.j2"
+    heading: str
+    sections: Sequence[Section]
+    note: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Its place in the page."""
+        return re.sub("[^a-z0-9]+", "-", self.heading.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Links to chapters."""
+
+    template: ClassVar[str] = "contents.html.j2"
+    chapters: Sequence[Chapter]
+
+
+Section = Verdict | Facts | Table | Figure | Figures | Points | Flow
+
+
+def render_page(title: str, sections: Sequence[Section | Chapter | Contents], *, subtitle: str = "") -> str:
     """Returns a page; all text in it is escaped.
 
     Args:

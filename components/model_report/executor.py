@@ -1,8 +1,9 @@
-"""Gathers what the Trainer and the Tuner left, and writes the page twice: as an artifact and beside DataCheck's."""
+"""Gathers what the run left, and writes page and exports twice: as an artifact and beside DataCheck's report."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +12,65 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from data_schemas.description import ModelDescription
-from data_schemas.model_files import ASSETS, CONTACT_SHEET_FILE, DESCRIPTION_FILE, EXPLANATION_CHECKS_FILE, HISTORY_FILE
-from reports.model_report import ModelReport
-from reports.tuning import load_results
+from components.model_report.gather import RunArtifacts, gather, used
+from reports.model_report import report_files, write_files
+from reports.report_data import Canary
 
-HTML_FILE = "model_report.html"
+_TEST = "test"
+Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
     """Executor of ModelReport."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Writes the page."""
-        serving = Path(path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])))
-        run = Path(artifact_utils.get_single_uri(input_dict["model_run"]))
-        trials = input_dict.get("tuner_results")
-        report = ModelReport(
-            description=ModelDescription.model_validate_json((serving / ASSETS / DESCRIPTION_FILE).read_text()),
-            history=json.loads((run / HISTORY_FILE).read_text()),
-            contact_sheet=(run / CONTACT_SHEET_FILE).read_bytes(),
-            explanation_checks=json.loads((run / EXPLANATION_CHECKS_FILE).read_text()),
-            tuning=load_results(Path(artifact_utils.get_single_uri(trials))) if trials else None,
-        )
-        page = report.to_html()
-        kept = Path(exec_properties["report_folder"]) / self._run_id()
-        for folder in (Path(artifact_utils.get_single_uri(output_dict["report"])), kept):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / HTML_FILE).write_text(page, encoding="utf-8")
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Writes the report."""
+        run = self._run_id()
+        found = run_artifacts(input_dict, run=run, code_digests=json.loads(exec_properties["code_digests"]))
+        files = report_files(gather(found, made=datetime.now(timezone.utc)))
+        write_files(files, Path(artifact_utils.get_single_uri(output_dict["report"])))
+        write_files(files, Path(exec_properties["report_folder"]) / run)
 
     def _run_id(self) -> str:
         return str(self._context.pipeline_run_id) if self._context else "run"
+
+
+def run_artifacts(inputs: Artifacts, *, run: str, code_digests: dict[str, str]) -> RunArtifacts:
+    """Returns where the inputs lie, and what they say by their properties."""
+    single = {name: found[0] for name, found in inputs.items() if found}
+    folders = {name: Path(artifact.uri) for name, artifact in single.items()}
+    return RunArtifacts(
+        run=run,
+        serving=Path(path_utils.serving_model_path(single["model"].uri)),
+        model_run=folders.get("model_run"),
+        tuner_results=folders.get("tuner_results"),
+        test_split=_test_split(single.get("examples")),
+        ingest_report=folders.get("ingest_report"),
+        data_check=folders.get("data_check"),
+        evaluation=folders.get("evaluation"),
+        stress=folders.get("stress"),
+        blessed=_blessed(single.get("blessing")),
+        canary=_canary(single.get("infra_blessing")),
+        code_digests=code_digests,
+        used=tuple(used(name, artifact.type_name, artifact.id, artifact.uri) for name, artifact in single.items()),
+    )
+
+
+def _test_split(examples: types.Artifact | None) -> Path | None:
+    if examples is None or _TEST not in artifact_utils.decode_split_names(examples.split_names):
+        return None
+    return Path(artifact_utils.get_split_uri([examples], _TEST))
+
+
+def _blessed(blessing: types.Artifact | None) -> bool | None:
+    return None if blessing is None else bool(blessing.get_int_custom_property("blessed"))
+
+
+def _canary(blessing: types.Artifact | None) -> Canary | None:
+    if blessing is None:
+        return None
+    return Canary(
+        blessed=bool(blessing.get_int_custom_property("blessed")),
+        reason=blessing.get_string_custom_property("reason"),
+        largest_difference=blessing.get_string_custom_property("largest_difference"),
+    )

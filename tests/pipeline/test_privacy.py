@@ -130,6 +130,8 @@ def test_a_withdrawn_patient_leaves_no_image_and_is_in_no_later_run(
     assert "in the data of former runs" in withdrawn.out and "1 model was trained on the patient" in withdrawn.out
     assert str(output / "serving" / "synthetic_chest" / "1") in withdrawn.out
     assert not any(image in data for _, data in contents(output))
+    # Pages and contact sheets show images, shrunk, and do not say whose: all of them go.
+    assert not [*output.rglob("model_report.html"), *output.rglob("contact_sheet.png")]
     again = _run(marked, output)
     assert again.code in (0, 3), again.err
     assert again.json["withdrawn"] == 1

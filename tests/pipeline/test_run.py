@@ -68,6 +68,20 @@ def test_the_stress_test_scored_every_test_image_and_had_the_networks_features(f
     assert not any("signature" in probe.note for probe in found.probes)
 
 
+def test_the_report_says_what_was_found_and_is_found_again(first_run: Run) -> None:
+    found = radflow("report", "latest", "--output", first_run.output, "--json")
+    assert found.code == 0, found.err
+    page = Path(found.json["report"])
+    assert found.json["blessed"] is True and page.is_file()
+    numbers = json.loads((page.parent / "report.json").read_text())
+    assert numbers["evaluation"]["overall"] == first_run.finished.json["metrics"]["overall"]
+    assert numbers["data"]["ingest"]["rows"] == first_run.finished.json["examples"] + 3
+    assert numbers["scope"]["of"] == numbers["data"]["ingest"]["examples"]["test"]
+    assert numbers["explanations"]["gallery"]["cases"] and numbers["stress"]["rows"]
+    assert {one["name"] for one in numbers["lineage"]["artifacts"]} >= {"model", "examples", "evaluation", "blessing"}
+    assert "ot available in this run" not in page.read_text()
+
+
 def test_no_identity_reaches_anything_that_a_run_writes(first_run: Run) -> None:
     """The sample's headers carry names of the form SYNTHETIC^..., and every path a folder of this test."""
     for path in first_run.output.rglob("*"):

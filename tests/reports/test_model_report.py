@@ -1,58 +1,26 @@
-"""The model report: what it says in words follows from what was fitted, and nothing in it comes from elsewhere."""
+"""The model report: what it says in words follows from what was found, and nothing in it comes from elsewhere."""
 
 from __future__ import annotations
 
+import json
 import re
+from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data_schemas.description import Calibration, ConformalSets, ModelDescription, Scope
-from reports.model_report import ModelReport, curves_svg
-from reports.page import Table
+from data_schemas.description import Calibration, ConformalSets
+from reports.chapters.training import curve_svg
+from reports.model_report import CHAPTERS, report_files, report_html, write_files
+from reports.report_data import ReportData
 from tests.models.tasks import demo_task, multi_label_task
-
-HISTORY = [
-    {
-        "phase": phase,
-        "epoch": epoch,
-        "loss": 1.0,
-        "eval_loss": loss,
-        "eval_auc": 0.9,
-        "eval_average_precision": 0.8,
-        "learning_rate": 1e-3,
-        "seconds": 30.0,
-    }
-    for phase, epoch, loss in (("head", 1, 0.9), ("all layers", 1, 0.5), ("all layers", 2, 0.7))
-]
-
-
-def _description(**changes: Any) -> ModelDescription:
-    values: dict[str, Any] = {
-        "task": demo_task(limitations=("Only <drawn> images.",), training={"augmentation": {"mixup": 0.2}}),
-        "operating_points": {"normal": 0.5, "nodule": 0.123, "cavity": 0.456},
-        "prevalence": {"normal": 0.5, "nodule": 0.3, "cavity": 0.2},
-        "calibration": Calibration(
-            method="temperature_and_intercepts",
-            slopes=(0.5,) * 3,
-            intercepts=(0.0,) * 3,
-            fitted=(0, 1, 2),
-            images=60,
-            patients=50,
-        ),
-        "conformal": ConformalSets(coverage=0.9, thresholds=(0.5, 0.6, None), patients=(30, 12, 8)),
-        "scope": Scope(threshold=1.25, in_scope_share=0.98, patients=50),
-        "radflow_version": "0",
-    }
-    return ModelDescription(**values | changes)
+from tests.reports.page_text import text_of as _text
+from tests.reports.sample_report import HISTORY, bare_data, description, report_data
 
 
 def _page(**changes: Any) -> str:
-    return ModelReport(_description(**changes), HISTORY, b"png").to_html()
-
-
-def _text(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL))
+    return report_html(ReportData("run", description(**changes), history=HISTORY, contact_sheet=b"png"))
 
 
 def test_a_calibrated_model_says_at_which_prevalence() -> None:
@@ -104,27 +72,59 @@ def test_what_augmentation_does_is_named() -> None:
     assert "nothing is changed" in _text(_page(task=demo_task(training={"augmentation": {}})))
 
 
-def test_the_page_is_whole_in_itself_and_escapes_what_a_task_says() -> None:
-    page = _page()
-    assert "Only &lt;drawn&gt; images." in page
-    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", page)
-    assert "<script" not in page
+class _Addresses(HTMLParser):
+    """Everything that a page would fetch or lead to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.found += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "poster", "action")]
+
+
+@pytest.mark.parametrize("data", [report_data(), bare_data()], ids=["whole", "bare"])
+def test_the_page_fetches_nothing_and_runs_nothing(data) -> None:
+    page = report_html(data)
+    parser = _Addresses()
+    parser.feed(page)
+    assert [one for one in parser.found if not one.startswith(("data:", "#"))] == []
+    assert not parser.tags & {"script", "link", "iframe", "object", "form"}
+    assert not re.search(r"@import|url\(|https?://", re.sub(r'"data:[^"]*"', "", page))
+
+
+def test_the_page_escapes_what_a_task_says() -> None:
+    evil = "<script>alert(1)</script>"
+    task = demo_task(limitations=(evil,), intended_use=evil, population=evil, title=evil)
+    page = report_html(report_data(description=description(task=task)))
+    assert "<script" not in page and page.count("&lt;script&gt;") >= 4
+
+
+def test_every_chapter_is_there_and_in_the_contents() -> None:
+    page = report_html(report_data())
+    for chapter in CHAPTERS:
+        made = chapter(report_data())
+        assert f'id="{made.anchor}"' in page and f'href="#{made.anchor}"' in page
+
+
+def test_the_first_screen_comes_before_everything_else() -> None:
+    page = report_html(report_data())
+    first = page[: page.index("<nav")]
+    for said in ("Refused", "not a medical device", "What it is for", "How good it is", "For whom not", "2 times"):
+        assert said in first
+
+
+def test_a_refused_model_has_a_whole_report(tmp_path: Path) -> None:
+    write_files(report_files(report_data()), tmp_path)
+    names = {"model_report.html", "report.json", "metrics.csv", "model_card.json", "metadata.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert json.loads((tmp_path / "report.json").read_text())["blessed"] is False
 
 
 def test_curves_are_the_same_bytes_for_the_same_numbers() -> None:
-    assert curves_svg(HISTORY) == curves_svg(HISTORY) != curves_svg(HISTORY[:2])
-
-
-@pytest.mark.parametrize(("similarity", "says"), [(0.1, "depends on the weights"), (0.9, "hardly depends on")])
-def test_a_map_that_stays_without_learnt_weights_is_called_so(similarity: float, says: str) -> None:
-    stages = [{"layers": 2, "share": 0.5, "similarity": 0.7}, {"layers": 4, "share": 1.0, "similarity": similarity}]
-    report = ModelReport(_description(), HISTORY, b"", explanation_checks={"layer-cam": stages})
-    assert f"layer-cam +0.70 {similarity:+.2f} {says}" in _text(report.to_html())
-
-
-def test_sections_of_other_steps_are_shown() -> None:
-    more = [Table("Sanity", ("what", "found"), [("a", "b")])]
-    assert "Sanity" in ModelReport(_description(), HISTORY, b"", more=more).to_html()
+    assert curve_svg(HISTORY, "loss") == curve_svg(HISTORY, "loss") != curve_svg(HISTORY[:2], "loss")
 
 
 @pytest.mark.parametrize("monitor", ["auc", "average_precision"])

@@ -5,7 +5,20 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from reports.page import Facts, Table, Tag, Verdict, render_page
+from reports.page import (
+    Chapter,
+    Contents,
+    Facts,
+    Figure,
+    Figures,
+    Flow,
+    Points,
+    Step,
+    Table,
+    Tag,
+    Verdict,
+    render_page,
+)
 
 EVIL = "<script>alert('x')</script>"
 
@@ -56,3 +69,40 @@ def test_whole_numbers_align_right_and_sentences_stack_on_a_phone() -> None:
     assert (numbers.numeric, numbers.wordy) == ({1}, False)
     assert (words.numeric, words.wordy) == ({1}, True)
     assert '<td data-column="Images" class="number">3</td>' in render_page("t", [numbers])
+
+
+def _chapter() -> Chapter:
+    picture = Figure(EVIL, "data:image/png;base64,", EVIL, EVIL)
+    sections = [
+        Points([(EVIL, [EVIL, EVIL])], heading=EVIL, note=EVIL),
+        Flow(EVIL, [Step(EVIL, EVIL, [EVIL])], note=EVIL),
+        Figures(EVIL, [picture], note=EVIL, small=True),
+        picture,
+    ]
+    return Chapter(EVIL, sections, note=EVIL)
+
+
+def test_text_in_chapters_is_escaped_and_every_tag_closed() -> None:
+    page = render_page("t", [Contents([_chapter()]), _chapter()])
+    assert "<script" not in page and page.count("&lt;script&gt;") == 22
+    outline = _Outline()
+    outline.feed(page)
+    assert not outline.open
+
+
+def test_a_chapters_sections_are_headed_one_level_below_it() -> None:
+    inner = Table("Inner", ("a", "b"), [("c", "d")])
+    page = render_page("t", [Chapter("Use, limits and ethics", [inner]), inner])
+    assert "<h2>Use, limits and ethics</h2>" in page
+    assert page.index("<h3>Inner</h3>") < page.index("<h2>Inner</h2>")
+
+
+def test_the_contents_lead_to_chapters() -> None:
+    chapter = Chapter("Use, limits and ethics", ())
+    page = render_page("t", [Contents([chapter]), chapter])
+    assert 'href="#use-limits-and-ethics"' in page and 'id="use-limits-and-ethics"' in page
+
+
+def test_a_compact_table_does_not_stack() -> None:
+    table = Table("t", ("Metric", "Value"), [("AUROC", "0.9")], compact=True)
+    assert not table.wordy and 'class="compact"' in render_page("t", [table])

@@ -1,0 +1,164 @@
+"""The report's first screen: what the model is for, how good it is, for whom not, and what was decided and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaluation.gates import GateResult
+from evaluation.intervals import Estimate
+from evaluation.summary import Summary
+from reports.estimates import count, listed, number, out_of_a_hundred, slice_name
+from reports.page import Points, Section, Verdict
+from reports.report_data import ReportData
+
+RESEARCH_ONLY = (
+    "Research software, not a medical device: nothing in this report allows the model to be used on patients."
+)
+_MOST_FINDINGS = 4
+_MOST_GROUPS = 8
+
+
+def summary(data: ReportData) -> tuple[Section, ...]:
+    """Returns the verdict and what follows from it in sentences, all of it from the numbers and the task."""
+    task = data.description.task
+    points = [
+        ("Not a medical device", [RESEARCH_ONLY]),
+        ("What it is for", [task.intended_use]),
+        ("How good it is", how_good(data)),
+        ("For whom not", for_whom_not(data)),
+        ("What could not be assessed", not_assessable(data)),
+        ("Earlier looks", [looks(data)]),
+    ]
+    return verdict(data), Points([(name, said) for name, said in points if said])
+
+
+def verdict(data: ReportData) -> Verdict:
+    """Returns whether the model was blessed, and why or why not."""
+    gates = data.gates or ()
+    if data.blessed is None:
+        return Verdict("Not judged", "This run has no verdict of the Evaluator.", "warn")
+    if not data.blessed:
+        failed = [gate for gate in gates if not gate.passed]
+        why = (
+            " ".join(f"{gate.name}, {gate.verdict}: {gate.reason}." for gate in failed)
+            or "The Evaluator's thresholds were not met."
+        )
+        return Verdict("Refused", f"The model must not be served. {why}", "bad")
+    if data.canary is not None and not data.canary.blessed:
+        return Verdict("Refused", f"All gates were met, but the model does not serve: {data.canary.reason}.", "bad")
+    open_gates = [gate for gate in gates if gate.verdict in ("undecided", "not_assessable")]
+    said = _blessed_text(gates)
+    if open_gates:
+        return Verdict("Blessed, with open questions", said, "warn")
+    return Verdict("Blessed", said, "good")
+
+
+def _blessed_text(gates: Sequence[GateResult]) -> str:
+    if not gates:
+        return "The Evaluator blessed the model; by which gates is not available in this run."
+    met = sum(gate.verdict == "met" for gate in gates)
+    parts = [f"{met} of {count(len(gates), 'gate')} met"]
+    for kind, word in (("undecided", "undecided"), ("not_assessable", "not assessable"), ("not_compared", "")):
+        named = [gate.name for gate in gates if gate.verdict == kind]
+        if named and word:
+            parts.append(f"{word}: {listed(named)}")
+        elif named:
+            parts.append(f"nothing is served yet to compare with ({listed(named)})")
+    return f"The model may be served where the task says: {'; '.join(parts)}."
+
+
+def how_good(data: ReportData) -> list[str]:
+    """Returns a sentence for each finding, the weakest first where they are many."""
+    if data.evaluation is None:
+        return ["This run has no evaluation on the test split."]
+    overall, unit = data.evaluation.overall, data.evaluation.unit
+    plural = "studies" if unit == "study" else "images"
+    said = [f"Judged on {overall.examples} {plural} of {count(overall.patients, 'patient')} it was not trained on:"]
+    findings = sorted(overall.findings, key=lambda name: overall.findings[name]["auroc"].value or 0.0)
+    said += [_finding_sentence(overall, finding, plural) for finding in findings[:_MOST_FINDINGS]]
+    if len(findings) > _MOST_FINDINGS:
+        said.append(f"These are the weakest of {len(findings)} findings; the others are below.")
+    said.append("In brackets: where the value lies with 95 % confidence, by how many patients there were.")
+    return said
+
+
+def _finding_sentence(overall: Summary, finding: str, plural: str) -> str:
+    metrics = overall.findings[finding]
+    found, auroc = metrics["sensitivity"], metrics["auroc"]
+    if found.value is None:
+        return f"{finding}: nothing can be said ({found.note or 'no case of it'})."
+    false_alarms = _complement(metrics["specificity"])
+    sentence = (
+        f"{finding}: of {plural} that show it, {out_of_a_hundred(found)} are flagged; of those that do not, "
+        f"{out_of_a_hundred(false_alarms)} are flagged wrongly. AUROC {number(auroc.value)}"
+    )
+    limits = "" if auroc.lower is None or auroc.upper is None else f" ({auroc.lower:.3f} to {auroc.upper:.3f})"
+    right = metrics["ppv"]
+    if right.value is None:
+        return f"{sentence}{limits}."
+    return f"{sentence}{limits}. Where it is as common as here, {out_of_a_hundred(right)} flags are right."
+
+
+def _complement(rate: Estimate) -> Estimate:
+    lower = None if rate.upper is None else 1 - rate.upper
+    upper = None if rate.lower is None else 1 - rate.lower
+    return Estimate(None if rate.value is None else 1 - rate.value, lower, upper, rate.patients, rate.note)
+
+
+def for_whom_not(data: ReportData) -> list[str]:
+    """Returns for whom the model was not made, and for which groups it was not shown to work."""
+    task = data.description.task
+    said = [f"Images other than {', '.join(task.modalities)}{_views(task.views)} are out of scope."]
+    if task.decisions.age_range is not None:
+        young, old = task.decisions.age_range
+        said.append(f"Patients below {young:g} or above {old:g} years are out of scope.")
+    said.append(f"It was made from: {task.population}")
+    failed = [gate for gate in data.gates or () if gate.verdict in ("unmet", "undecided") and (gate.slice or gate.gap)]
+    said += [f"{gate.name}: {gate.reason}." for gate in failed]
+    small = small_groups(data)
+    if small:
+        more = f", and {len(small) - _MOST_GROUPS} more" if len(small) > _MOST_GROUPS else ""
+        said.append(f"Groups with too few test patients to say anything: {', '.join(small[:_MOST_GROUPS])}{more}.")
+    return [*said, *task.limitations]
+
+
+def _views(views: tuple[str, ...]) -> str:
+    return f" in the views {', '.join(views)}" if views else ""
+
+
+def small_groups(data: ReportData) -> list[str]:
+    """Returns groups, with their patients, of which no AUROC can be told for any finding."""
+    if data.evaluation is None:
+        return []
+    return [
+        f"{slice_name(key)} ({one.patients})"
+        for key, one in sorted(data.evaluation.slices.items())
+        if len(key) == 1 and all(metrics["auroc"].value is None for metrics in one.findings.values())
+    ]
+
+
+def not_assessable(data: ReportData) -> list[str]:
+    """Returns what the data cannot answer, as the task's gates declare it, and attributes that it hardly has."""
+    said = [f"{gate.name}: {gate.reason}" for gate in data.gates or () if gate.verdict == "not_assessable"]
+    return [*said, *(f"{name}: not known of any image." for name in unknown_attributes(data))]
+
+
+def unknown_attributes(data: ReportData) -> list[str]:
+    """Returns attributes of which no image has a value."""
+    values: dict[str, set[str]] = {}
+    for group in data.groups:
+        values.setdefault(group.feature, set()).add(group.value)
+    return [name.replace("_", " ") for name, found in values.items() if found == {"unknown"} and name != "label"]
+
+
+def looks(data: ReportData) -> str:
+    """Returns how often models were judged on this test split before."""
+    if data.evaluation is None:
+        return "Nothing was judged on the test split."
+    times = data.evaluation.looks
+    if not times:
+        return "No model was judged on this test split before this one."
+    return (
+        f"Models were judged on this test split {count(times, 'time')} before: the more looks, the likelier a good "
+        "result is chance."
+    )
