@@ -66,6 +66,10 @@ lint: .venv ## check style, formatting, types and the import rules
 format: .venv ## format the code and mend what ruff can mend
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
+.PHONY: notebooks
+notebooks: .venv ## open the notebooks in Jupyter, on the demo's latest run or RADFLOW_OUTPUT's
+	@$(IN_VENV) RADFLOW_OUTPUT="$${RADFLOW_OUTPUT:-$(ROOT)/radflow-output}" .venv/bin/jupyter lab notebooks
+
 BENCHMARK := $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/python
 
 .PHONY: bench

@@ -32,6 +32,10 @@ class RadflowError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """Returns what Jupyter shows where a cell ends with this error: the message, for it was foreseen."""
+        return [str(self)]
+
 
 class ConfigurationError(RadflowError):
     """The command line, a task, a manifest or the weights are wrong: mend them and run again."""
