@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("cli.run", "run the pipeline of a task on a manifest, to a pushed model or a refusal"),
     "report": ("cli.report", "say where a run's model report is, and what it says; make it anew"),
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
+    "compare": ("cli.compare", "compare the models of two runs on the test images that both judged"),
     "serve": ("cli.serve", "serve a pushed model over gRPC"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),
     "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),
