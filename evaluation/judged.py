@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from data_schemas.description import ModelDescription
 from data_schemas.task import Labels
+from evaluation.calibration import calibrated_logits, to_probabilities
 from evaluation.metrics import binary_labels
 from evaluation.prevalence import carried, logit_shift
+from evaluation.studies import to_studies
 from evaluation.summary import Cases
 
 _COLUMN = "group_"
@@ -61,20 +63,32 @@ def judged_cases(records: Records, description: ModelDescription) -> Cases:
         records: every image.
         description: the model's.
     """
-    task = description.task
-    patients, labels, scores = records.patients, records.labels, records.scores
-    cases = Cases(patients, labels, scores, groups=dict(records.groups))
+    task, cases = description.task, _cases(records, description)
     if description.deployment_prevalence is None:
         return cases
     shift = logit_shift(description.prevalence, description.deployment_prevalence, task.labels)
-    return Cases(
-        patients,
-        labels,
-        scores,
-        probabilities=carried(np.clip(scores, 1e-7, 1 - 1e-7), shift, task.labels),
-        weights=_weights(labels, task.labels, description.deployment_prevalence),
-        groups=cases.groups,
+    return replace(
+        cases,
+        probabilities=carried(np.clip(cases.scores, 1e-7, 1 - 1e-7), shift, task.labels),
+        weights=_weights(cases.labels, task.labels, description.deployment_prevalence),
     )
+
+
+def _cases(records: Records, description: ModelDescription) -> Cases:
+    """Returns images, or studies with the scores that the signature `calibrate` gives for their images' logits."""
+    task = description.task
+    if task.unit == "image":
+        return Cases(records.patients, records.labels, records.scores, groups=dict(records.groups))
+    found = to_studies(
+        patients=records.patients,
+        studies=records.studies,
+        labels=records.labels,
+        raw_scores=records.raw_scores,
+        groups=records.groups,
+        task=task,
+    )
+    scores = to_probabilities(calibrated_logits(found.raw_scores, description.calibration), task.labels.type)
+    return Cases(found.patients, found.labels, scores, groups=found.groups)
 
 
 def _weights(labels: NDArray[Any], names: Labels, wanted: Mapping[str, float]) -> NDArray[np.float64]:

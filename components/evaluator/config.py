@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 
 import tensorflow_model_analysis as tfma
@@ -12,26 +11,17 @@ from google.protobuf import wrappers_pb2
 from components.evaluator.judgement import CASES, JUDGEMENT, Judgement, JudgementMetric, judged_gates, refusal
 from components.evaluator.metrics import CaseMetric
 from data_schemas import features
-from data_schemas.metrics import METRICS
 from data_schemas.task import Labels, Task
 from data_schemas.task_file import task_from_json
-from evaluation.summary import task_metrics
-
-Points = Mapping[str, float]
 
 
 def eval_config(judgement: Judgement) -> tfma.EvalConfig:
     """Returns what TFMA evaluates; a second model, the champion, is the baseline."""
-    task, models = task_from_json(judgement.task), judgement.models
-    points = {name: dict(description.operating_points) for name, description in models.items()}
+    task = task_from_json(judgement.task)
     return tfma.EvalConfig(
-        model_specs=[_model_spec(name, is_baseline=name == tfma.BASELINE_KEY) for name in models],
+        model_specs=[_model_spec(name, is_baseline=name == tfma.BASELINE_KEY) for name in judgement.descriptions],
         slicing_specs=_slicing_specs(task),
-        metrics_specs=[
-            _judgement(task, judgement),
-            *_case_metrics(task.labels, points),
-            *_viewer_metrics(task.labels),
-        ],
+        metrics_specs=[_judgement(task, judgement), _case_metrics(judgement), *_viewer_metrics(task.labels)],
     )
 
 
@@ -74,19 +64,13 @@ def _judgement_metric(name: str, judgement: Judgement, *, judged: bool) -> tfma.
     )
 
 
-def _case_metrics(labels: Labels, points: Mapping[str, Points]) -> list[tfma.MetricsSpec]:
-    """Every metric by slice: a spec for the whole task and one for each finding."""
-    specs = [tfma.MetricsSpec(metrics=[_metric(name, labels, points) for name in task_metrics(labels)])]
-    for finding in labels.findings:
-        binarize = tfma.BinarizationOptions()
-        binarize.class_ids.values.append(labels.names.index(finding))
-        specs.append(tfma.MetricsSpec(binarize=binarize, metrics=[_metric(name, labels, points) for name in METRICS]))
-    return specs
-
-
-def _metric(name: str, labels: Labels, points: Mapping[str, Points]) -> tfma.MetricConfig:
-    settings = {"name": name, "labels": labels.model_dump(mode="json"), "operating_points": points}
-    return tfma.MetricConfig(class_name=CaseMetric.__name__, module=CaseMetric.__module__, config=json.dumps(settings))
+def _case_metrics(judgement: Judgement) -> tfma.MetricsSpec:
+    """Every metric by slice; what makes them knows all of their keys, so it is asked for once."""
+    settings = {"name": CaseMetric.__name__, "descriptions": judgement.descriptions}
+    metric = tfma.MetricConfig(
+        class_name=CaseMetric.__name__, module=CaseMetric.__module__, config=json.dumps(settings)
+    )
+    return tfma.MetricsSpec(metrics=[metric])
 
 
 def _viewer_metrics(labels: Labels) -> list[tfma.MetricsSpec]:

@@ -21,7 +21,7 @@ import tensorflow_model_analysis as tfma
 from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from data_schemas import features
+from components.evaluator.records import Case, Gatherer
 from data_schemas.description import ModelDescription
 from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
@@ -34,8 +34,6 @@ JUDGEMENT = "judgement"
 CASES = "cases"
 """Name of the metric that holds the cases, as a base64 `.npz`."""
 _REFUSES = "refuses: "
-
-_Case = tuple[bytes, bytes, bytes, Any, tuple[Any, ...], tuple[Any, ...], tuple[str, ...]]
 
 
 def refusal(gate: str) -> str:
@@ -91,9 +89,9 @@ def _computations(
     """Returns one computation for all names; TFMA drops its copies, since their keys are the same."""
     del name
     combiner = JudgementCombiner(Judgement(**judgement), model_name, eval_config)
-    columns = [features.PATIENT, features.STUDY, features.EXAMPLE_ID, *combiner.columns.values()]
-    preprocessor = metric_types.FeaturePreprocessor(feature_keys=columns)
-    return [metric_types.MetricComputation(keys=combiner.keys, preprocessors=[preprocessor], combiner=combiner)]
+    return [
+        metric_types.MetricComputation(keys=combiner.keys, preprocessors=[combiner.preprocessor], combiner=combiner)
+    ]
 
 
 class JudgementCombiner(beam.CombineFn):
@@ -105,10 +103,13 @@ class JudgementCombiner(beam.CombineFn):
     def __init__(self, judgement: Judgement, model_name: str, eval_config: Any) -> None:
         self._judgement = judgement
         self._model_name = model_name
-        self._eval_config = eval_config
         self._task = task_from_json(judgement.task)
-        names = sorted({name for slice_ in self._task.slices for name in slice_})
-        self.columns = {name: features.slice_feature(name) for name in names}
+        self._gatherer = Gatherer(self._task, list(judgement.descriptions), eval_config)
+
+    @property
+    def preprocessor(self) -> metric_types.FeaturePreprocessor:
+        """What asks TFMA for the features that a case has."""
+        return self._gatherer.preprocessor
 
     @property
     def keys(self) -> list[metric_types.MetricKey]:
@@ -116,45 +117,24 @@ class JudgementCombiner(beam.CombineFn):
         names = [JUDGEMENT, CASES, *map(refusal, judged_gates(self._task))]
         return [self._key(name) for name in names]
 
-    def create_accumulator(self) -> list[_Case]:
+    def create_accumulator(self) -> list[Case]:
         """Returns no cases."""
         return []
 
-    def add_input(self, accumulator: list[_Case], element: Any) -> list[_Case]:
+    def add_input(self, accumulator: list[Case], element: Any) -> list[Case]:
         """Returns the cases with one more."""
-        found = element.features
-        scores, raw, label = [], [], None
-        for model in self._judgement.descriptions:
-            rows = metric_util.to_label_prediction_example_weight(
-                element, eval_config=self._eval_config, model_name=model, flatten=False, squeeze=False
-            )
-            label, score, _ = next(iter(rows))
-            scores.append(np.asarray(score).reshape(-1))
-            outputs = element.get_predictions(model)
-            raw.append(np.asarray(outputs["raw_scores"]).reshape(-1) if "raw_scores" in outputs else scores[-1])
-        accumulator.append(
-            (
-                _one(found, features.PATIENT),
-                _one(found, features.STUDY),
-                _one(found, features.EXAMPLE_ID),
-                self._label(label),
-                tuple(scores),
-                tuple(raw),
-                tuple(_one(found, column).decode() for column in self.columns.values()),
-            )
-        )
+        accumulator.append(self._gatherer.case(element))
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[list[_Case]]) -> list[_Case]:
+    def merge_accumulators(self, accumulators: Iterable[list[Case]]) -> list[Case]:
         """Returns the cases of all parts."""
         return [case for accumulator in accumulators for case in accumulator]
 
-    def extract_output(self, accumulator: list[_Case]) -> dict[metric_types.MetricKey, Any]:
+    def extract_output(self, accumulator: list[Case]) -> dict[metric_types.MetricKey, Any]:
         """Returns the verdicts; for a slice, which has none, nan, since TFMA misses what is not there."""
         if len(accumulator) != self._judgement.records:
             return {self._key(refusal(name)): math.nan for name in judged_gates(self._task)}
-        # Beam gathers in any order; what is drawn at random must not depend on it.
-        records = [self._records(sorted(accumulator, key=_identity), at) for at in range(len(self._judgement.models))]
+        records = [self._gatherer.records(accumulator, at) for at in range(len(self._judgement.descriptions))]
         evaluation = self._evaluation(records)
         champion = Champion(Comparison(self._judgement.comparison), self._judgement.reason)
         gates = judge_gates(self._task, evaluation, champion)
@@ -179,23 +159,6 @@ class JudgementCombiner(beam.CombineFn):
             looks=self._judgement.looks,
         )
 
-    def _records(self, cases: list[_Case], model: int) -> Records:
-        patients, studies, ids, labels, scores, raw, groups = zip(*cases, strict=True)
-        columns = dict(zip(self.columns, zip(*groups, strict=True), strict=True)) if self.columns else {}
-        return Records(
-            patients=np.array(patients),
-            studies=np.array(studies),
-            ids=np.array(ids),
-            labels=np.array(labels),
-            scores=np.stack([one[model] for one in scores]),
-            raw_scores=np.stack([one[model] for one in raw]),
-            groups={name: np.array(values) for name, values in columns.items()},
-        )
-
-    def _label(self, label: Any) -> Any:
-        flat = np.asarray(label).reshape(-1)
-        return np.int64(flat[0]) if self._task.labels.type == "multi_class" else flat.astype(np.int64)
-
     def _key(self, name: str) -> metric_types.MetricKey:
         return metric_types.MetricKey(name=name, model_name=self._model_name)
 
@@ -210,12 +173,3 @@ def _packed(records: Records) -> bytes:
     packed = io.BytesIO()
     np.savez_compressed(packed, **records.arrays())
     return base64.b64encode(packed.getvalue())
-
-
-def _identity(case: _Case) -> bytes:
-    return case[2]
-
-
-def _one(found: Any, name: str) -> bytes:
-    value = np.asarray(found[name]).reshape(-1)
-    return bytes(value[0]) if value.size else features.UNKNOWN.encode()

@@ -11,35 +11,27 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
+from components.evaluator.records import Case, Gatherer
+from data_schemas.description import ModelDescription
 from data_schemas.metrics import METRICS
 from data_schemas.task import Labels
-from evaluation.summary import Cases, summarize, task_metrics
-
-_Case = tuple[Any, Any]
+from evaluation.judged import judged_cases
+from evaluation.summary import summarize, task_metrics
 
 
 class CaseMetric(tfma.metrics.Metric):
-    """A value of `evaluation.summary.Summary`, as a TFMA metric.
+    """All values of `evaluation.summary.Summary`, as TFMA metrics.
 
     Args:
-        name: one of `task_metrics(labels)` without a class id, one of `METRICS` with one.
-        labels: the task's labels, as plain values.
-        operating_points: by model name (empty for a single model), by finding.
+        name: of no use; TFMA asks for one.
+        descriptions: what each model says of itself, as JSON, by model name (empty for a single model).
     """
 
-    def __init__(
-        self, name: str, labels: Mapping[str, Any], operating_points: Mapping[str, Mapping[str, float]]
-    ) -> None:
-        super().__init__(
-            metric_util.merge_per_key_computations(_computations),
-            name=name,
-            labels=labels,
-            operating_points=operating_points,
-        )
+    def __init__(self, name: str, descriptions: Mapping[str, str]) -> None:
+        super().__init__(metric_util.merge_per_key_computations(_computations), name=name, descriptions=descriptions)
 
 
 def finding_key(labels: Labels, finding: str, metric: str, *, model_name: str = "") -> metric_types.MetricKey:
@@ -49,26 +41,28 @@ def finding_key(labels: Labels, finding: str, metric: str, *, model_name: str = 
 
 
 def _computations(
-    name: str,
-    labels: Mapping[str, Any],
-    operating_points: Mapping[str, Mapping[str, float]],
-    model_name: str = "",
-    eval_config: Any = None,
+    name: str, descriptions: Mapping[str, str], model_name: str = "", eval_config: Any = None
 ) -> metric_types.MetricComputations:
-    """Returns one computation for all names of a model; TFMA drops its copies, since their keys are the same."""
+    """Returns the computation of all of a model's metrics."""
     del name
-    combiner = CaseCombiner(Labels.model_validate(labels), operating_points[model_name], model_name, eval_config)
-    return [metric_types.MetricComputation(keys=combiner.keys, preprocessors=None, combiner=combiner)]
+    combiner = CaseCombiner(descriptions[model_name], model_name, eval_config)
+    return [
+        metric_types.MetricComputation(keys=combiner.keys, preprocessors=[combiner.preprocessor], combiner=combiner)
+    ]
 
 
 class CaseCombiner(beam.CombineFn):
-    """Gathers (label, scores) of a slice's cases and summarizes them, without intervals, at the end."""
+    """Gathers a slice's cases and summarizes them, without intervals, at the end."""
 
-    def __init__(self, labels: Labels, points: Mapping[str, float], model_name: str, eval_config: Any) -> None:
-        self._labels = labels
-        self._points = dict(points)
-        self._model_name = model_name
-        self._eval_config = eval_config
+    def __init__(self, description: str, model_name: str, eval_config: Any) -> None:
+        self._description = ModelDescription.model_validate_json(description)
+        self._labels, self._model_name = self._description.task.labels, model_name
+        self._gatherer = Gatherer(self._description.task, [model_name], eval_config)
+
+    @property
+    def preprocessor(self) -> metric_types.FeaturePreprocessor:
+        """What asks TFMA for the features that a case has."""
+        return self._gatherer.preprocessor
 
     @property
     def keys(self) -> list[metric_types.MetricKey]:
@@ -77,38 +71,31 @@ class CaseCombiner(beam.CombineFn):
             self._finding_key(finding, name) for finding in self._labels.findings for name in METRICS
         ]
 
-    def create_accumulator(self) -> list[_Case]:
+    def create_accumulator(self) -> list[Case]:
         """Returns no cases."""
         return []
 
-    def add_input(self, accumulator: list[_Case], element: Any) -> list[_Case]:
-        """Returns the cases with one more: a record's label and scores of this model."""
-        rows = metric_util.to_label_prediction_example_weight(
-            element, eval_config=self._eval_config, model_name=self._model_name, flatten=False, squeeze=False
-        )
-        accumulator.extend((self._label(label), np.asarray(score).reshape(-1)) for label, score, _ in rows)
+    def add_input(self, accumulator: list[Case], element: Any) -> list[Case]:
+        """Returns the cases with one more."""
+        accumulator.append(self._gatherer.case(element))
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[list[_Case]]) -> list[_Case]:
+    def merge_accumulators(self, accumulators: Iterable[list[Case]]) -> list[Case]:
         """Returns the cases of all parts."""
         return [case for accumulator in accumulators for case in accumulator]
 
-    def extract_output(self, accumulator: list[_Case]) -> dict[metric_types.MetricKey, Any]:
+    def extract_output(self, accumulator: list[Case]) -> dict[metric_types.MetricKey, Any]:
         """Returns every value of the cases' summary, nan where it is not defined; nothing for no cases."""
         if not accumulator:
             return {}
-        labels, scores = (np.array(column) for column in zip(*accumulator, strict=True))
-        summary = summarize(Cases(np.arange(len(labels)), labels, scores), self._labels, self._points, draws=0)
+        cases = judged_cases(self._gatherer.records(accumulator, 0), self._description)
+        summary = summarize(cases, self._labels, self._description.operating_points, draws=0)
         found: dict[metric_types.MetricKey, Any] = {
             self._task_key(name): _number(summary.value(None, name)) for name in task_metrics(self._labels)
         }
         for finding in self._labels.findings:
             found |= {self._finding_key(finding, name): _number(summary.value(finding, name)) for name in METRICS}
         return found
-
-    def _label(self, label: Any) -> Any:
-        flat = np.asarray(label).reshape(-1)
-        return np.int64(flat[0]) if self._labels.type == "multi_class" else flat.astype(np.int64)
 
     def _task_key(self, name: str) -> metric_types.MetricKey:
         return metric_types.MetricKey(name=name, model_name=self._model_name)

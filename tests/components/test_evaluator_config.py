@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from tfx.types import channel, standard_artifacts
 from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
 from components.evaluator.judgement import Judgement, refusal
+from components.evaluator.metrics import CaseMetric
 from data_schemas.description import Calibration, ModelDescription
 from data_schemas.metrics import METRICS
 from data_schemas.task import Task
 from data_schemas.task_file import load_task, task_to_json
+from evaluation.summary import task_metrics
 
 POINTS = {"nodule": 0.3, "cavity": 0.4}
 
@@ -74,12 +77,14 @@ def test_a_manifest_column_is_sliced_by_the_examples_feature(task: Task) -> None
     assert list(eval_config(_judgement(wide)).slicing_specs[1].feature_keys) == ["column_clinic"]
 
 
-def test_every_metric_of_every_finding_is_asked_for(task: Task) -> None:
+def test_every_metric_of_every_finding_is_made(task: Task) -> None:
     config = eval_config(_judgement(task))
-    asked = [spec for spec in config.metrics_specs if spec.metrics[0].class_name == "CaseMetric"]
-    assert len(asked) == 3
-    assert [list(spec.binarize.class_ids.values) for spec in asked[1:]] == [[1], [2]]
-    assert all(len(spec.metrics) == len(METRICS) for spec in asked[1:])
+    (asked,) = [spec for spec in config.metrics_specs if spec.metrics[0].class_name == "CaseMetric"]
+    metric = CaseMetric(**json.loads(asked.metrics[0].config))
+    (computation,) = metric.computations(eval_config=config, model_names=[""])
+    found = {(key.name, key.sub_key.class_id if key.sub_key else None) for key in computation.keys}
+    assert {(name, index) for name in METRICS for index in (1, 2)} < found
+    assert {(name, None) for name in task_metrics(task.labels)} < found
 
 
 def test_the_component_judges_the_test_split_and_takes_the_champion_as_baseline(task: Task) -> None:

@@ -80,7 +80,8 @@ def _save_model(folder: Path, task: Task, score_feature: str) -> None:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
         def serve(self, inputs):
             parsed = tf.io.parse_example(inputs, {score_feature: tf.io.FixedLenFeature([size], tf.float32)})
-            return {"scores_at_calibration_prevalence": parsed[score_feature]}
+            scores = parsed[score_feature]
+            return {"scores_at_calibration_prevalence": scores, "raw_scores": tf.math.log(scores)}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
         def transform(self, inputs):

@@ -146,3 +146,23 @@ def test_of_several_findings_each_weighs_by_its_own_prevalence() -> None:
     cases = judged_cases(_records(labels, np.full((4, 2), 0.5)), description)
     assert cases.weights[:, 0].tolist() == [0.5, 0.5, 1.5, 1.5]
     assert cases.probabilities[:, 0] == pytest.approx(0.25)
+
+
+def test_studies_are_judged_by_the_calibrated_mean_of_their_images_logits() -> None:
+    labels = {"type": "multi_label", "names": ["mass"], "no_finding": None}
+    description = _description(labels, prevalence={"mass": 0.5}).model_copy(
+        update={"calibration": Calibration.identity(1).model_copy(update={"slopes": (2.0,), "intercepts": (0.5,)})}
+    )
+    task = description.task.model_copy(update={"unit": "study"})
+    records = Records(
+        patients=np.array(["a", "a", "b"]),
+        studies=np.array(["s", "s", "t"]),
+        ids=np.arange(3),
+        labels=np.array([[0], [1], [0]]),
+        scores=np.zeros((3, 1)),
+        raw_scores=np.array([[1.0], [2.0], [-1.0]]),
+        groups={"view": np.array(["PA", "LL", "PA"])},
+    )
+    cases = judged_cases(records, description.model_copy(update={"task": task}))
+    assert cases.labels.tolist() == [[1], [0]] and cases.groups["view"].tolist() == ["mixed", "PA"]
+    assert cases.scores[:, 0] == pytest.approx(1 / (1 + np.exp(-np.array([2 * 1.5 + 0.5, 2 * -1.0 + 0.5]))))

@@ -166,7 +166,7 @@ def test_a_backbone_trains_is_served_and_explains(
         logits = np.asarray(network.model(seen, training=False))
         served = servable.run("serving_default", {"inputs": example})
         # Networks that have hardly been trained magnify what two graphs round differently.
-        np.testing.assert_allclose(served["raw_scores"], logits, atol=1e-3 * max(1, np.abs(logits).max()))
+        np.testing.assert_allclose(served["raw_scores"], logits, atol=1e-3 * np.abs(logits).max() + 1e-5)
         for signature in ("explain", "explain_integrated_gradients"):
             heatmap = servable.run(signature, {"inputs": example, "label": np.array([1], np.int64)})["heatmap"]
             assert heatmap.shape == (1, *task.image.size)
@@ -187,6 +187,10 @@ def train_one_step(network: Network, task: Task, batch: np.ndarray) -> None:
     assert np.isfinite(network.model.train_on_batch(batch, np.array([0, 1, 2, 0])))
     assert all(np.isfinite(weight).all() for weight in network.model.get_weights())
     assert (first.get_weights()[0] != before).any()
+    for layer in leaves(network.features):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            # Four images hardly differ where maps are small; divided by so little, every rounding would be magnified.
+            layer.moving_variance.assign(np.maximum(layer.moving_variance.numpy(), 1.0))
 
 
 def export(network: Network, task: Task, *, transform: tft.TFTransformOutput, folder: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_run_ends_in_a_served_model_and_says_so_in_json(first_run: Run) -> Non
     assert result["blessed"] is True
     assert [gate["name"] for gate in result["gates"]] == ["nodule AUROC", "champion"]
     assert all(gate["passed"] for gate in result["gates"])
-    assert "no champion" in result["gates"][1]["reason"]
+    assert result["gates"][1]["verdict"] == "not_compared"
     assert 0 <= result["metrics"]["overall"]["findings"]["nodule"]["auroc"]["value"] <= 1
 
 
@@ -149,7 +149,10 @@ def second_run(first_run: Run) -> Later:
     folder = first_run.output.parent
     task, given = load_task(str(first_run.task)).model_dump(mode="json"), folder / "hyperparameters.json"
     given.write_text('{"learning_rate": 0.0123}')
-    gates = [*task["gates"], {"name": "too much", "metric": "auroc", "finding": "nodule", "min": 1.0}]
+    gates = [
+        *task["gates"],
+        {"name": "too much", "metric": "auroc", "finding": "nodule", "min": 1.0, "min_patients": 2},
+    ]
     strict = write_task(folder / "strict.yaml", gates=gates)
     words = ["run", "--task", str(strict), "--manifest", str(first_run.manifest), "--output", str(first_run.output)]
     words += ["--hyperparameters", str(given), "--json"]
