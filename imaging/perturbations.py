@@ -134,8 +134,8 @@ def with_jpeg(image: Image, quality: float, display: Display) -> Image:
 
 
 PERTURBATIONS: tuple[Perturbation, ...] = (
-    Perturbation("border", "shortcut", (0.05, 0.1), "outer {:.0%}", lambda i, v, d, _: without_border(i, v, d)),
-    Perturbation("corners", "shortcut", (0.1, 0.2), "{:.0%} of each side", lambda i, v, d, _: without_corners(i, v, d)),
+    Perturbation("border", "shortcut", (0.05, 0.1), "outer {:.0%}", lambda i, v, _, __: without_border(i, v)),
+    Perturbation("corners", "shortcut", (0.1, 0.2), "{:.0%} of each side", lambda i, v, _, __: without_corners(i, v)),
     Perturbation("burned-in text", "shortcut", (1,), "every line found", lambda i, _, __, ___: without_text(i)),
     Perturbation("noise", "shift", (0.03, 0.1), "{:.0%} of the range", with_noise),
     Perturbation("blur", "shift", (0.005, 0.01), "{:.1%} of the side", lambda i, v, _, __: blurred(i, v)),

@@ -88,21 +88,34 @@ def test_levels_are_written_in_words() -> None:
     assert texts["JPEG"] == ["quality 50", "quality 10"]
 
 
-def test_the_border_becomes_black_and_the_inside_stays() -> None:
-    image = _image(shape=(10, 20))
-    masked = without_border(image, 0.1, FILM)  # a tenth of the shorter side, 10, is one pixel
-    assert {*masked[0], *masked[-1], *masked[:, 0], *masked[:, -1]} == {0}
-    np.testing.assert_array_equal(masked[1:-1, 1:-1], image[1:-1, 1:-1])
-    assert without_border(image, 0.1, CT)[0, 0] == 32_768 - 1350
-
-
-def test_the_corners_become_black_and_the_rest_stays() -> None:
+def test_the_border_becomes_the_nearest_pixel_inside() -> None:
+    image = np.array([[9, 9, 9, 9], [9, 1, 2, 9], [9, 3, 4, 9], [9, 9, 9, 9]], np.uint16)
+    expected = [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    np.testing.assert_array_equal(without_border(image, 0.1), expected)  # less than a pixel is one
     image = _image(shape=(20, 40))
-    masked = without_corners(image, 0.1, FILM)  # two rows, four columns
+    np.testing.assert_array_equal(without_border(image, 0.1)[2:-2, 2:-2], image[2:-2, 2:-2])
+
+
+def test_the_corners_go_on_as_what_is_beside_them_and_the_rest_stays() -> None:
+    image = _image(shape=(20, 40))
+    masked = without_corners(image, 0.1)  # two rows, four columns
     changed = np.zeros(image.shape, bool)
     changed[np.ix_([0, 1, 18, 19], [0, 1, 2, 3, 36, 37, 38, 39])] = True
-    assert (masked[changed] == 0).all()
     np.testing.assert_array_equal(masked[~changed], image[~changed])
+    # Row 1, column 3 touches both the column beside and the row below: half of each.
+    assert masked[1, 3] == pytest.approx((int(image[1, 4]) + int(image[2, 3])) / 2, abs=0.5)
+    # Row 0, column 3 is one away from the column beside and two from the row below.
+    assert masked[0, 3] == pytest.approx((2 * int(image[0, 4]) + int(image[2, 3])) / 3, abs=0.5)
+    mirrored = without_corners(image[::-1, ::-1], 0.1)[::-1, ::-1]
+    np.testing.assert_array_equal(masked, mirrored)
+
+
+@pytest.mark.parametrize("ablation", [without_border, without_corners])
+def test_of_a_plain_image_nothing_can_be_seen_afterwards(ablation) -> None:
+    image = np.full((40, 60), 31_768, np.uint16)
+    marked = image.copy()
+    marked[:4, :4] = 65_535
+    np.testing.assert_array_equal(ablation(marked, 0.1), image)
 
 
 @pytest.mark.parametrize("ablation", [without_border, without_corners])
@@ -110,7 +123,7 @@ def test_nothing_of_what_was_taken_away_is_left_in_its_place(ablation) -> None:
     """Not even a median that a mark has moved: AUROC would find the mark in it."""
     image, marked = _image(), _image()
     marked[:3, :3] = 65_535
-    np.testing.assert_array_equal(ablation(marked, 0.1, FILM), ablation(image, 0.1, FILM))
+    np.testing.assert_array_equal(ablation(marked, 0.1), ablation(image, 0.1))
 
 
 def test_written_text_becomes_background_and_an_image_without_text_is_the_same_object() -> None:
