@@ -115,7 +115,7 @@ def _champion(input_dict: Artifacts, task: Task) -> tuple[Champion, ModelDescrip
 
 
 def _differences(served: Task, task: Task) -> list[str]:
-    """Returns what differs between two tasks in what their records hold.
+    """Returns what differs between two tasks in what their records hold, and in what is judged of them.
 
     A champion that is shown pixels of a kind that it was not trained on looks worse than it is, and any candidate
     better. The input size and the normalization may differ: they are in each model's own graph.
@@ -128,6 +128,7 @@ def _differences(served: Task, task: Task) -> list[str]:
         "image.crop": (served.image.crop, task.image.crop),
         "modalities": (served.modalities, task.modalities),
         "accepts_for_processing": (served.accepts_for_processing, task.accepts_for_processing),
+        "unit": (served.unit, task.unit),
     }
     return [name for name, (before, now) in pairs.items() if before != now]
 

@@ -166,3 +166,25 @@ def test_studies_are_judged_by_the_calibrated_mean_of_their_images_logits() -> N
     cases = judged_cases(records, description.model_copy(update={"task": task}))
     assert cases.labels.tolist() == [[1], [0]] and cases.groups["view"].tolist() == ["mixed", "PA"]
     assert cases.scores[:, 0] == pytest.approx(1 / (1 + np.exp(-np.array([2 * 1.5 + 0.5, 2 * -1.0 + 0.5]))))
+
+
+def test_at_a_declared_prevalence_studies_weigh_and_not_their_images() -> None:
+    description = _description(
+        {"type": "multi_class", "names": ["normal", "mass"], "no_finding": "normal"},
+        prevalence={"normal": 0.5, "mass": 0.5},
+        deployment_prevalence={"normal": 0.9, "mass": 0.1},
+    )
+    # Images 0 and 2 are one study of patient a, with a mass on one; names are bytes, as records have them.
+    records = Records(
+        patients=np.array([b"a", b"b", b"a"]),
+        studies=np.array([b"s", b"t", b"s"]),
+        ids=np.arange(3),
+        labels=np.array([0, 0, 1]),
+        scores=np.full((3, 2), np.nan),
+        raw_scores=np.array([[0.0, 3.0], [0.0, 0.0], [0.0, -1.0]]),
+    )
+    task = description.task.model_copy(update={"unit": "study"})
+    cases = judged_cases(records, description.model_copy(update={"task": task}))
+    assert (cases.patients.tolist(), cases.labels.tolist()) == ([b"a", b"b"], [1, 0])
+    assert cases.weights == pytest.approx(np.array([[0.2, 0.2], [1.8, 1.8]]))  # half have it, a tenth is wanted
+    assert cases.scores[:, 1] == pytest.approx(1 / (1 + np.exp([-1.0, 0.0])))
