@@ -85,7 +85,7 @@ class FoundReport:
             f"Model report: {self.page}",
             f"{self.numbers['title']} ({self.numbers['task']}), run {self.numbers['run']}",
         ]
-        lines += ["", f"{said['verdict']}: {said['why']}"]
+        lines += ["", f"{said['verdict']}: {said['why']}", *(f"  {reason}" for reason in said.get("reasons", ()))]
         lines += [f"{name}: {' '.join(sentences)}" for name, sentences in said["points"].items()]
         files = ", ".join(sorted(path.name for path in self.folder.iterdir() if path.suffix in (".json", ".csv")))
         return "\n".join([*lines, "", f"Beside it: {files}"])

@@ -27,12 +27,13 @@ Cell = str | int | Tag
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a reader must know who reads nothing else."""
+    """What a reader must know who reads nothing else; reasons are listed below the text."""
 
     template: ClassVar[str] = "verdict.html.j2"
     word: str
     text: str
     tone: Tone
+    reasons: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

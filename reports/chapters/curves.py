@@ -94,7 +94,7 @@ def _prevalence(axes: Any, of_finding: Curves) -> None:
     axes.set(xlabel="prevalence", ylabel="predictive value", xscale="log", ylim=(-0.02, 1.02))
     axes.set_xticks([0.001, 0.01, 0.1, 0.9], ["0.1 %", "1 %", "10 %", "90 %"])
     axes.minorticks_off()
-    axes.legend(frameon=False, loc="center right")
+    axes.legend(frameon=False, loc="center left")
 
 
 def _pairs(points: dict[str, list[float | None]], across: str, up: str) -> tuple[list[float], list[float]]:

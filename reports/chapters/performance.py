@@ -82,7 +82,9 @@ def outcome_table(gallery: Gallery) -> Table:
         [finding, *(counts.get(one, 0) for one in OUTCOMES)] for finding, counts in gallery.counts.items()
     ]
     columns = ("Finding", *(f"{one}s".capitalize() for one in OUTCOMES))
-    return Table("Right and wrong at the operating point", columns, rows, note="Images of the test split.")
+    return Table(
+        "Right and wrong at the operating point", columns, rows, note="Images of the test split.", compact=True
+    )
 
 
 def _comparison(evaluation: Evaluation) -> tuple[Table, ...]:

@@ -38,12 +38,9 @@ def verdict(data: ReportData) -> Verdict:
     if data.blessed is None:
         return Verdict("Not judged", "This run has no verdict of the Evaluator.", "warn")
     if not data.blessed:
-        failed = [gate for gate in gates if not gate.passed]
-        why = (
-            " ".join(f"{gate.name}, {gate.verdict}: {gate.reason}." for gate in failed)
-            or "The Evaluator's thresholds were not met."
-        )
-        return Verdict("Refused", f"The model must not be served. {why}", "bad")
+        failed = [f"{gate.name}, {gate.verdict}: {gate.reason}." for gate in gates if not gate.passed]
+        why = f"{count(len(failed), 'gate')} of {len(gates)} refused it." if failed else "Thresholds were not met."
+        return Verdict("Refused", f"The model must not be served. {why}", "bad", failed)
     if data.canary is not None and not data.canary.blessed:
         return Verdict("Refused", f"All gates were met, but the model does not serve: {data.canary.reason}.", "bad")
     open_gates = [gate for gate in gates if gate.verdict in ("undecided", "not_assessable")]
@@ -113,8 +110,10 @@ def for_whom_not(data: ReportData) -> list[str]:
         young, old = task.decisions.age_range
         said.append(f"Patients below {young:g} or above {old:g} years are out of scope.")
     said.append(f"It was made from: {task.population}")
-    failed = [gate for gate in data.gates or () if gate.verdict in ("unmet", "undecided") and (gate.slice or gate.gap)]
-    said += [f"{gate.name}: {gate.reason}." for gate in failed]
+    open_gates = [gate for gate in data.gates or () if gate.verdict in ("unmet", "undecided")]
+    groups = [f"{gate.name} ({gate.verdict})" for gate in open_gates if gate.slice or gate.gap]
+    if groups:
+        said.append(f"It was not shown to be alike, or good enough, for all groups: {listed(groups)}.")
     small = small_groups(data)
     if small:
         more = f", and {len(small) - _MOST_GROUPS} more" if len(small) > _MOST_GROUPS else ""

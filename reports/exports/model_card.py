@@ -34,7 +34,7 @@ def _details(data: ReportData) -> dict[str, Any]:
     return {
         "name": task.title,
         "overview": task.intended_use,
-        "documentation": f"{said.word}. {said.text} {RESEARCH_ONLY}",
+        "documentation": " ".join([f"{said.word}. {said.text}", *said.reasons, RESEARCH_ONLY]),
         "version": version,
     }
 

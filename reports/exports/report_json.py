@@ -24,7 +24,7 @@ def report_json(data: ReportData) -> dict[str, Any]:
         "run": data.run,
         "task": task.name,
         "title": task.title,
-        "summary": {"verdict": said.word, "why": said.text, "points": _points(data)},
+        "summary": {"verdict": said.word, "why": said.text, "reasons": list(said.reasons), "points": _points(data)},
         "blessed": data.blessed,
         "canary": None if data.canary is None else asdict(data.canary),
         "gates": None if data.gates is None else [gate.to_json() for gate in data.gates],
