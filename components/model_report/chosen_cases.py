@@ -19,6 +19,8 @@ RULE = (
     "their kind, the usual ones. Images with text on them are left out."
 )
 
+STUDIES = " The task judges studies; these are single images, flagged as a study with that score would be."
+
 
 @dataclass(frozen=True)
 class TestCases:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from absl import logging
 
 from components.evaluator.results import read_cases, read_evaluation, read_gates
 from components.image_index import read_index
-from components.model_report.chosen_cases import TestCases
+from components.model_report.chosen_cases import STUDIES, TestCases
 from components.model_report.explained_cases import explained_gallery
 from components.model_report.exported_model import ExportedModel
 from components.model_report.groups import group_counts
@@ -167,7 +167,7 @@ def _gallery(
     model: ExportedModel, cases: TestCases, description: ModelDescription, left_out: frozenset[str], split: Path
 ) -> Gallery:
     task: Task = description.task
-    return explained_gallery(
+    gallery = explained_gallery(
         model.explain,
         cases,
         split,
@@ -176,6 +176,7 @@ def _gallery(
         intensity=task.intensity,
         left_out=left_out,
     )
+    return gallery if task.unit == "image" else replace(gallery, rule=gallery.rule + STUDIES)
 
 
 def written_on(index: pa.Table | None) -> frozenset[str]:

@@ -83,7 +83,7 @@ def outcome_table(gallery: Gallery) -> Table:
     ]
     columns = ("Finding", *(f"{one}s".capitalize() for one in OUTCOMES))
     return Table(
-        "Right and wrong at the operating point", columns, rows, note="Images of the test split.", compact=True
+        "Right and wrong at the operating point", columns, rows, note="Single images of the test split.", compact=True
     )
 
 

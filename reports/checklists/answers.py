@@ -226,7 +226,7 @@ ANSWERS: dict[str, Callable[[ReportData], Answer]] = {
     "differences": lambda data: _measured(data.groups, "Data: labels and groups by split", "image index"),
     "ethics": _ethics,
     "code_sharing": lambda data: _measured(
-        data.lineage, "Lineage: digests of the code; Radflow's sources are open", "lineage"
+        data.lineage, "Lineage: digests of the code, which is under the Apache License 2.0", "lineage"
     ),
     "events": lambda data: _measured(data.ingest, "Data: images by label and split", "ingest report"),
     "model_specification": lambda _: Answer(

@@ -69,7 +69,8 @@ def test_the_stress_test_scored_every_test_image_and_had_the_networks_features(f
 
 
 def test_the_report_says_what_was_found_and_is_found_again(first_run: Run) -> None:
-    found = radflow("report", "latest", "--output", first_run.output, "--json")
+    run = min(path.name for path in (first_run.output / "reports").iterdir())
+    found = radflow("report", run, "--output", first_run.output, "--json")
     assert found.code == 0, found.err
     page = Path(found.json["report"])
     assert found.json["blessed"] is True and page.is_file()
@@ -171,10 +172,12 @@ def test_a_missed_gate_pushes_nothing_says_by_how_much_and_exits_3(second_run: L
     assert second_run.versions == ["1"]
 
 
-def test_the_next_model_is_compared_with_the_one_that_is_served(second_run: Later) -> None:
+def test_the_next_model_is_compared_with_the_one_that_is_served(second_run: Later, first_run: Run) -> None:
     champion = second_run.finished.json["gates"][1]
     assert champion["passed"] and "the champion's is" in champion["reason"]
     assert second_run.finished.json["metrics"]["champion"]["findings"]["nodule"]["auroc"]["value"] is not None
+    page = max((first_run.output / "reports").glob("*/model_report.html")).read_text(encoding="utf-8")
+    assert "Against the model that is served" in page
 
 
 def test_a_run_killed_in_training_goes_on_from_its_cache_and_its_last_epoch(second_run: Later, first_run: Run) -> None:
