@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import tensorflow as tf
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -19,18 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from data_schemas import features
-from data_schemas.task import Task
-from data_schemas.task_file import load_task
-from data_schemas.wire import example_pb2
 from evaluation.calibration import to_probabilities
-from imaging.example import training_examples
-from imaging.manifest import read_manifest
-from imaging.pseudonyms import Pseudonyms
-from imaging.synthetic import write_sample
 from models.fitting import Forward
-from models.image_graph import images_to_unit
-from models.split_data import SplitData
 from models.training import train
+from tests.ingested_sample import IngestedSample, ingest_sample
 
 pytestmark = pytest.mark.seeds
 
@@ -38,31 +27,9 @@ HEADER = (features.SEX, features.AGE_GROUP, features.MANUFACTURER, features.MODA
 NUMBERS = (features.SOURCE_ROWS, features.SOURCE_COLUMNS, features.BITS_STORED)
 
 
-@dataclass(frozen=True)
-class Ingested:
-    """A sample as the pipeline's own ingest gives it; everything is in the manifest's order."""
-
-    task: Task
-    examples: list[Any]
-    labels: np.ndarray
-    patients: np.ndarray
-    splits: np.ndarray
-
-
 @pytest.fixture(scope="module", params=[1, 2, 3])
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
-    task = load_task("synthetic_chest")
-    task = task.model_copy(update={"training": task.training.model_copy(update={"seed": request.param})})
-    rows = read_manifest(write_sample(tmp_path_factory.mktemp("sample"), seed=request.param), task).rows
-    pseudonyms = Pseudonyms(b"k" * 32)
-    read = [training_examples(row.file.read_bytes(), row=row, task=task, pseudonyms=pseudonyms)[0] for row in rows]
-    return Ingested(
-        task,
-        [example_pb2.Example.FromString(one.serialized).features.feature for one in read],
-        np.array([task.labels.names.index(row.label) for row in rows]),
-        np.array([one.patient for one in read]),
-        np.array([one.split for one in read]),
-    )
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> IngestedSample:
+    return ingest_sample(tmp_path_factory.mktemp("sample"), seed=request.param)
 
 
 def _macro_auc(model: Any, inputs: np.ndarray, sample: Ingested) -> float:
@@ -73,17 +40,17 @@ def _macro_auc(model: Any, inputs: np.ndarray, sample: Ingested) -> float:
     return float(np.mean([roc_auc_score(sample.labels == finding, scores[:, finding]) for finding in (1, 2)]))
 
 
-def _header(sample: Ingested) -> np.ndarray:
+def _header(sample: IngestedSample) -> np.ndarray:
     words = [[one[name].bytes_list.value[0].decode() for name in HEADER] for one in sample.examples]
     numbers = [[str(one[name].int64_list.value[0] // 16) for name in NUMBERS] for one in sample.examples]
     return np.concatenate([words, numbers], axis=1)
 
 
-def _quality(sample: Ingested) -> np.ndarray:
+def _quality(sample: IngestedSample) -> np.ndarray:
     return np.array([[one[name].float_list.value[0] for name in features.QUALITY] for one in sample.examples])
 
 
-def _thumbnails(sample: Ingested) -> np.ndarray:
+def _thumbnails(sample: IngestedSample) -> np.ndarray:
     encoded = [np.frombuffer(one[features.IMAGE].bytes_list.value[0], np.uint8) for one in sample.examples]
     images = [cv2.imdecode(one, cv2.IMREAD_UNCHANGED) / 65535 for one in encoded]
     return np.array([cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA).ravel() for image in images])
@@ -94,45 +61,31 @@ def _thumbnails(sample: Ingested) -> np.ndarray:
     [(_header, OneHotEncoder(handle_unknown="ignore"), 0.60), (_quality, StandardScaler(), 0.60)],
 )
 def test_neither_header_nor_global_statistics_tell_the_label(
-    sample: Ingested, what: Callable[[Ingested], np.ndarray], scaling: Any, most: float
+    sample: IngestedSample, what: Callable[[IngestedSample], np.ndarray], scaling: Any, most: float
 ) -> None:
     model = make_pipeline(scaling, LogisticRegression(max_iter=1000))
     assert _macro_auc(model, what(sample), sample) <= most
 
 
-def test_a_constant_model_fails(sample: Ingested) -> None:
+def test_a_constant_model_fails(sample: IngestedSample) -> None:
     assert _macro_auc(DummyClassifier(strategy="prior"), np.zeros((len(sample.labels), 1)), sample) <= 0.60
 
 
 @pytest.mark.parametrize("regularization", [0.01, 0.1, 1.0])
-def test_thumbnails_are_not_enough(sample: Ingested, regularization: float) -> None:
+def test_thumbnails_are_not_enough(sample: IngestedSample, regularization: float) -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=regularization, max_iter=2000))
     assert _macro_auc(model, _thumbnails(sample), sample) <= 0.85
 
 
-def test_small_cnn_finds_nodules_and_cavities_in_patients_it_never_saw(sample: Ingested) -> None:
-    images = _network_inputs(sample)
-    everything = SplitData(images, sample.labels.astype(np.int64), tuple(map(str, range(len(images)))), ())
-    fitted, stopped = (_part(everything, sample.splits == name) for name in ("train", "eval"))
-    held_out = _part(everything, np.isin(sample.splits, ("calibration", "test")))
+def test_small_cnn_finds_nodules_and_cavities_in_patients_it_never_saw(sample: IngestedSample) -> None:
+    held_out = sample.part("calibration", "test")
     assert not set(sample.patients[sample.splits == "train"]) & set(sample.patients[sample.splits != "train"])
-    trained = train(sample.task, fitted, stopped, weights=None)
+    trained = train(sample.task, sample.part("train"), sample.part("eval"), weights=None)
     scores = to_probabilities(Forward(trained.network.model)(held_out.images), "multi_class")
     aucs = [roc_auc_score(held_out.labels == finding, scores[:, finding]) for finding in (1, 2)]
     assert min(aucs) >= 0.95
 
 
-def _network_inputs(sample: Ingested) -> np.ndarray:
-    convert = tf.function(lambda png: images_to_unit(png, task=sample.task))
-    png = tf.constant([one[features.IMAGE].bytes_list.value[0] for one in sample.examples])
-    return np.concatenate([convert(png[start : start + 50]).numpy() for start in range(0, len(png), 50)])
-
-
-def _part(data: SplitData, chosen: np.ndarray) -> SplitData:
-    ids = tuple(name for name, keep in zip(data.example_ids, chosen, strict=True) if keep)
-    return dataclasses.replace(data, images=data.images[chosen], labels=data.labels[chosen], example_ids=ids)
-
-
-def test_patients_with_two_studies_stay_in_one_split(sample: Ingested) -> None:
+def test_patients_with_two_studies_stay_in_one_split(sample: IngestedSample) -> None:
     pairs = set(zip(sample.patients, sample.splits, strict=True))
     assert len(pairs) == len(set(sample.patients)) < len(sample.patients)
