@@ -1,4 +1,4 @@
-"""Models with a planted fault are refused by the gates of a task that ships, each for its own reason; a good one passes.
+"""Models with a planted fault are refused by a shipped task's gates, each for its own reason; a good one passes.
 
 Patients that straddle splits never get so far: DataCheck stops them (`tests/components/test_data_check_images.py`).
 """
