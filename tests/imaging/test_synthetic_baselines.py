@@ -32,7 +32,7 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return ingest_sample(tmp_path_factory.mktemp("sample"), seed=request.param)
 
 
-def _macro_auc(model: Any, inputs: np.ndarray, sample: Ingested) -> float:
+def _macro_auc(model: Any, inputs: np.ndarray, sample: IngestedSample) -> float:
     """Returns the macro one-vs-rest AUC over findings, each patient scored by a model that never saw them."""
     scores = cross_val_predict(
         model, inputs, sample.labels, groups=sample.patients, cv=GroupKFold(5), method="predict_proba"
