@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 from tfx.types import Artifact, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils
 
-from components.evaluator.executor import Executor
+from components.evaluator.executor import Executor, _differences
 from components.evaluator.results import read_cases, read_evaluation, read_gates
 from data_schemas.description import Calibration, ModelDescription
 from data_schemas.errors import ConfigurationError
@@ -294,6 +294,14 @@ def test_a_champion_that_trained_on_todays_test_patients_is_refused_and_so_is_th
     assert result.gates["any"].passed
     assert not result.gates["no drop"].passed and "3 patients of today's test split" in result.gates["no drop"].reason
     assert (result.blessed, result.files) == (0, {"NOT_BLESSED"})
+
+
+def test_a_champion_that_judges_images_is_not_held_against_one_that_judges_studies() -> None:
+    """Not the same cases: their metrics would compare different things."""
+    images = _task("multi_class", [{"name": "any", "metric": "auroc", "min": 0.0}])
+    studies = images.model_copy(update={"unit": "study"})
+    assert _differences(images, studies) == ["unit"]
+    assert _differences(studies, studies.model_copy(update={"study_score": "max"})) == []
 
 
 def test_a_model_trained_for_other_labels_stops_at_once(multi_label: World) -> None:
