@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name the model is served under, its task's name; not needed for a server that `radflow serve` started",
     )
+    parser.add_argument(
+        "--one-study",
+        action="store_true",
+        help="files that name no study, as PNG, JPEG and NIfTI, are all of one; for a model that judges studies",
+    )
     parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds for one file [%(default)s]")
     parser.add_argument(
         "--explain",
@@ -69,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         description = client.describe()
         _check_label(arguments.explain, description)
         of_unit = _studies if description.task.unit == "study" else _frames
+        if arguments.one_study and of_unit is _frames:
+            raise ConfigurationError(f"--one-study: the model {description.task.name} judges images; leave it out")
         for answer in of_unit(client, arguments):
             print(json.dumps(answer), flush=True)
             scored += "scores" in answer

@@ -46,7 +46,7 @@ def study_answers(client: ModelClient, arguments: argparse.Namespace) -> Iterato
     """Yields why a file gives no image, as it is read, and then the answer to each study.
 
     A study is one of one patient, by DICOM's Study Instance UID (0020,000D) and Patient ID; a file that names none is a
-    study of its own.
+    study of its own, or with `--one-study` one with the others that name none.
 
     Raises:
         ModelServerError: the server is away, or refused a request.
@@ -58,8 +58,9 @@ def study_answers(client: ModelClient, arguments: argparse.Namespace) -> Iterato
         if isinstance(read, dict):
             yield read
             continue
+        unnamed = "one study" if arguments.one_study else f"file {number}"
         for one in read.scored:
-            studies.setdefault(one.example.study or f"file {number}", []).append(_kept(file, one))
+            studies.setdefault(one.example.study or unnamed, []).append(_kept(file, one))
         explained = explain(client, read, arguments)  # of one file alone, hence of the one study
     for images in studies.values():
         yield _answer(client, images) | explained

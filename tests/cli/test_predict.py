@@ -156,6 +156,12 @@ def test_an_unknown_label_names_the_models(served_toy, film, tmp_path):
         run("--server", served_toy.address, film, "--explain", "mass", "--heatmap", tmp_path / "heatmap.png")
 
 
+def test_images_are_not_put_together_for_a_model_that_judges_images(served_toy, film, capsys):
+    with pytest.raises(ConfigurationError, match="--one-study: the model synthetic_chest judges images"):
+        run("--server", served_toy.address, film, "--one-study")
+    assert capsys.readouterr().out == ""
+
+
 def test_an_unknown_model_says_which_option_to_give(served_toy, film):
     with pytest.raises(ModelServerError, match="--model-name"):
         run("--server", served_toy.address, "--model-name", "ct", film)

@@ -110,6 +110,17 @@ def test_a_film_of_a_study_is_explained(
     assert cv2.imread(str(out), cv2.IMREAD_UNCHANGED).shape == (64, 64)
 
 
+def test_files_that_name_no_study_are_one_where_that_is_said(
+    served_studies: Served, films: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "again.png").write_bytes(films["png"].read_bytes())
+    files = (films["png"], films["a1"], tmp_path / "again.png")
+    assert _run(served_studies, *files) == _run(served_studies, *files, "--one-study") == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [len(answer["images"]) for answer in answers] == [1, 1, 1, 2, 1]
+    assert answers[3]["scores"] == pytest.approx(answers[0]["scores"])
+
+
 class Scripted:
     """A client whose model's versions answer one image, and then `calibrate`, in an order that a test gives."""
 
