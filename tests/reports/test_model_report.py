@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from data_schemas.description import Calibration, ConformalSets
+from data_schemas.metrics import METRICS
+from evaluation.curves import Curves
+from evaluation.fairness import Fairness
+from evaluation.intervals import Estimate
 from reports.chapters.training import curve_svg
 from reports.model_report import CHAPTERS, report_files, report_html, write_files
 from reports.report_data import ReportData
 from tests.models.tasks import demo_task, multi_label_task
 from tests.reports.page_text import text_of as _text
-from tests.reports.sample_report import HISTORY, bare_data, description, report_data
+from tests.reports.sample_report import HISTORY, bare_data, description, evaluation, report_data, summary
 
 
 def _page(**changes: Any) -> str:
@@ -136,3 +140,20 @@ def test_curves_are_the_same_bytes_for_the_same_numbers() -> None:
 @pytest.mark.parametrize("monitor", ["auc", "average_precision"])
 def test_any_declared_metric_names_its_best_epoch(monitor: str) -> None:
     assert re.search(r"best epoch\s*1\b", _text(_page(task=demo_task(training={"monitor": monitor}))))
+
+
+def test_a_test_split_that_tells_nothing_still_has_a_whole_report() -> None:
+    nothing = dict.fromkeys(METRICS, Estimate(None, patients=0, note="no case of it"))
+    overall = summary(nodule=nothing, cavity=nothing)
+    none = Curves(
+        roc={"false_positive_rate": [], "sensitivity": []},
+        precision_recall={"recall": [None], "precision": [None]},
+        reliability={name: [] for name in ("predicted", "observed", "lower", "upper", "cases")},
+        decision={"threshold": [0.1], "model": [None], "everyone": [None]},
+        prevalence={"prevalence": [0.1], "ppv": [None], "npv": [None]},
+    )
+    empty = evaluation(overall=overall, slices={(("sex", "F"),): overall}, curves={"nodule": none}, fairness=Fairness())
+    files = report_files(report_data(evaluation=empty, history=[{**HISTORY[0], "eval_auc": float("nan")}]))
+    assert "nothing can be said (no case of it)" in _text(files["model_report.html"])
+    assert json.loads(files["report.json"])["training"][0]["eval_auc"] is None
+    assert json.loads(files["metadata.json"])["eval_metrics"] == {}
