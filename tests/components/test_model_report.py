@@ -18,7 +18,7 @@ from components.model_report.explained_cases import LONGEST_SIDE, displayed, exp
 from components.model_report.gather import RunArtifacts, gather, judged_images, used, written_on
 from components.model_report.groups import group_counts
 from components.model_report.provenance import data_digest, hardware
-from components.model_report.records import with_ids
+from components.model_report.records import example_id, with_ids
 from components.model_report.scope_use import scope_use
 from data_schemas import features
 from data_schemas.image_settings import Intensity
@@ -147,13 +147,19 @@ def test_a_case_without_a_record_is_not_shown(tmp_path: Path) -> None:
     assert set(with_ids(split, {"image0", "image1"})) == {"image0"}
 
 
-def test_the_model_is_asked_about_the_first_images_and_all_are_counted() -> None:
+def test_the_model_is_asked_about_the_images_of_the_lowest_hashes_whatever_their_order() -> None:
+    asked: list[str] = []
+
     def score(batch: Sequence[bytes]) -> dict[str, Any]:
-        unusual = np.array([one == b"odd" for one in batch])
+        names = [example_id(one) for one in batch]
+        asked.extend(names)
+        unusual = np.array([name in ("image00", "image40") for name in names])
         words = np.array([b"mismatch" if odd else b"match" for odd in unusual], object)
         return {"out_of_scope": unusual, "modality_check": words, "view_check": words, "age_check": words}
 
-    use = scope_use(score, [b"odd", *[b"usual"] * 39, b"odd"], most=40)
+    backwards = [record(f"image{index:02}") for index in reversed(range(41))]
+    use = scope_use(score, backwards, most=40)
+    assert asked == [f"image{index:02}" for index in range(40)]
     assert (use.images, use.of, use.flagged) == (40, 41, 1)
     assert use.checks["view"] == {"match": 39, "mismatch": 1}
 
