@@ -85,6 +85,23 @@ def test_a_serving_example_has_neither_identity_nor_label(dicom: Any, chest_task
     assert found[features.MANIFEST_ROW] == [0]
 
 
+def test_the_study_of_a_file_is_told_beside_its_record_and_is_not_in_it(dicom: Any, chest_task: Task) -> None:
+    def served(**header: str) -> Any:
+        (only,) = serving_examples(dicom(PIXELS, **HEADER | header), task=chest_task)
+        return only
+
+    one = served(StudyInstanceUID="1.2.777", PatientID="SECRET-7")
+    assert one.study == served(StudyInstanceUID="1.2.777", PatientID="SECRET-7", ViewPosition="AP").study
+    others = {
+        served(StudyInstanceUID="1.2.777", PatientID="ANOTHER").study,
+        served(StudyInstanceUID="1.2.778", PatientID="SECRET-7").study,
+        served(StudyInstanceUID="1.2.777", PatientID="SECRET-7", IssuerOfPatientID="elsewhere").study,
+    }
+    assert len(others - {one.study}) == 3
+    assert b"1.2.777" not in one.serialized and b"SECRET-7" not in one.serialized
+    assert served(StudyInstanceUID="").study == ""
+
+
 def test_the_header_fills_the_features(dicom: Any, chest_task: Task) -> None:
     found = parsed(train(dicom(PIXELS, **HEADER), chest_task).serialized)
     expected = {
