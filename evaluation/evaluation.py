@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -118,16 +120,22 @@ def evaluate(
     return Evaluation(
         unit=unit,
         overall=overall,
-        slices={
-            key: summarize(group, labels, points, draws=draws, fewest=FEWEST_PATIENTS)
-            for key, group in groups_of(cases, slices).items()
-        },
+        slices=_summaries(groups_of(cases, slices), labels, points, draws=draws),
         curves={finding: curves(cases.of_finding(labels, finding, points[finding])) for finding in labels.findings},
         fairness=fairness(cases, labels, points),
         champion=served,
         differences=compared,
         looks=looks,
     )
+
+
+def _summaries(
+    groups: Mapping[SliceKey, Cases], labels: Labels, points: Mapping[str, float], *, draws: int
+) -> dict[SliceKey, Summary]:
+    """Returns each group's summary, by as many threads as there are cores: numpy lets others run meanwhile."""
+    summary = partial(summarize, labels=labels, points=points, draws=draws, fewest=FEWEST_PATIENTS)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(groups, pool.map(summary, groups.values()), strict=True))
 
 
 def groups_of(cases: Cases, slices: Sequence[Sequence[str]]) -> dict[SliceKey, Cases]:
