@@ -2,8 +2,8 @@
 
     python benchmarks/bench_evaluation.py [--patients 10000] [--draws 1000] [--tfma-patients 1000] [--blocks 3]
 
-Ours resamples patients 1,000 times. TFMA's (POISSON_BOOTSTRAP, 20 resamples of examples, its default) has six metrics of
-the same 12 slices, and fewer patients, so that it ends within minutes. Target of ours: at most 20 seconds for 10,000
+Ours resamples patients 1,000 times. TFMA's (POISSON_BOOTSTRAP, its default 20 resamples of examples) has six metrics
+of the same 12 slices, and fewer patients, to end within minutes. Target of ours: at most 20 seconds for 10,000
 patients.
 """
 
