@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from data_schemas.metrics import AT_PREVALENCE
 from evaluation.evaluation import Evaluation
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary
@@ -34,6 +35,11 @@ def performance(data: ReportData) -> Chapter:
         f"{evaluation.unit}. 95 % intervals over patients. Sensitivity and what follows it hold at each finding's "
         "operating point."
     )
+    declared = data.description.deployment_prevalence
+    if declared:
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in declared.items())
+        names = ", ".join(metric_name(name) for name in AT_PREVALENCE)
+        note += f" {names} and the confusion matrix hold at the prevalence that the task declares: {shares}."
     return Chapter(HEADING, parts, note=note)
 
 

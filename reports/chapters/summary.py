@@ -72,14 +72,16 @@ def how_good(data: ReportData) -> list[str]:
     plural = "studies" if unit == "study" else "images"
     said = [f"Judged on {overall.examples} {plural} of {count(overall.patients, 'patient')} it was not trained on:"]
     findings = sorted(overall.findings, key=lambda name: overall.findings[name]["auroc"].value or 0.0)
-    said += [_finding_sentence(overall, finding, plural) for finding in findings[:_MOST_FINDINGS]]
+    declared = data.description.deployment_prevalence or {}
+    said += [_finding_sentence(overall, one, plural, declared.get(one)) for one in findings[:_MOST_FINDINGS]]
     if len(findings) > _MOST_FINDINGS:
         said.append(f"These are the weakest of {len(findings)} findings; the others are below.")
     said.append("In brackets: where the value lies with 95 % confidence, by how many patients there were.")
     return said
 
 
-def _finding_sentence(overall: Summary, finding: str, plural: str) -> str:
+def _finding_sentence(overall: Summary, finding: str, plural: str, declared: float | None) -> str:
+    """Returns what a finding's metrics mean for a hundred cases; `declared` is the prevalence that PPV holds at."""
     metrics = overall.findings[finding]
     found, auroc = metrics["sensitivity"], metrics["auroc"]
     if found.value is None:
@@ -91,9 +93,11 @@ def _finding_sentence(overall: Summary, finding: str, plural: str) -> str:
     )
     limits = "" if auroc.lower is None or auroc.upper is None else f" ({auroc.lower:.3f} to {auroc.upper:.3f})"
     right = metrics["ppv"]
-    if right.value is None:
+    share = metrics["prevalence"].value if declared is None else declared
+    if right.value is None or share is None:
         return f"{sentence}{limits}."
-    return f"{sentence}{limits}. Where it is as common as here, {out_of_a_hundred(right)} flags are right."
+    where = "on the test split" if declared is None else "as the task declares for deployment"
+    return f"{sentence}{limits}. Where {share:.1%} have it, {where}, {out_of_a_hundred(right)} flags are right."
 
 
 def _complement(rate: Estimate) -> Estimate:

@@ -31,6 +31,7 @@ def store_with(output: Path, runs: dict[str, list[tuple[str, str, Path]]]) -> No
         for node, name, uri in outputs:
             execution_type = store.put_execution_type(pb.ExecutionType(name=f"components.x.component.{node}"))
             execution = pb.Execution(type_id=execution_type, last_known_state=pb.Execution.COMPLETE)
+            execution.custom_properties["code_digest"].string_value = f"digest of {node}"
             event = pb.Event(type=pb.Event.OUTPUT, path=pb.Event.Path(steps=[pb.Event.Path.Step(key=name)]))
             artifact = pb.Artifact(type_id=artifact_type, uri=str(uri))
             store.put_execution(execution, [(artifact, event)], [context])
@@ -91,6 +92,8 @@ def test_a_report_is_made_when_asked_for_or_absent(output: Path, monkeypatch, ca
     (artifacts,) = made
     assert artifacts.run == "first" and artifacts.serving == output.parent / "model" / "Format-Serving"
     assert artifacts.evaluation is None and artifacts.blessed is None
+    assert artifacts.code_digests["Trainer"] == "digest of Trainer"
+    assert [(one.name, one.type) for one in artifacts.used] == [("model", "Thing")] and artifacts.used[0].id
     assert "reports/first/model_report.html" in capsys.readouterr().out
 
 

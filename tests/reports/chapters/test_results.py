@@ -16,7 +16,7 @@ from reports.chapters.performance import performance
 from reports.chapters.slices import forest_svg, slices
 from reports.page import render_page
 from tests.reports.page_text import rows, shown
-from tests.reports.sample_report import CURVES, bare_data, estimates, evaluation, report_data, summary
+from tests.reports.sample_report import CURVES, bare_data, description, estimates, evaluation, report_data, summary
 
 
 @pytest.mark.parametrize("chapter", [performance, curves, slices, fairness, gates])
@@ -30,6 +30,13 @@ def test_every_metric_stands_with_interval_and_patients() -> None:
     assert "sensitivity 0.930 0.880 to 0.970 15" in listed
     assert "calibration slope 0.900 0.800 to 0.950 40" in listed
     assert "mean AUROC 0.800 0.750 to 0.850 40" in listed
+
+
+def test_metrics_at_a_declared_prevalence_are_named() -> None:
+    declared = description(deployment_prevalence={"normal": 0.9, "nodule": 0.06, "cavity": 0.04})
+    text = shown(performance(report_data(description=declared)))
+    assert "PPV, NPV, Brier score" in text and "nodule 6.0%" in text
+    assert "that the task declares" not in shown(performance(report_data()))
 
 
 def test_a_metric_that_is_not_defined_says_why_and_no_number() -> None:

@@ -56,6 +56,13 @@ def test_rates_are_told_as_people_out_of_a_hundred() -> None:
     assert text.index("cavity:") < text.index("nodule:"), "the weakest finding comes first"
 
 
+def test_flags_are_right_at_the_prevalence_that_ppv_holds_at() -> None:
+    assert "Where 90.0% have it, on the test split, 90 of 100 (80 to 95) flags" in " ".join(how_good(report_data()))
+    declared = description(deployment_prevalence={"normal": 0.9, "nodule": 0.06, "cavity": 0.04})
+    text = " ".join(how_good(report_data(description=declared)))
+    assert "Where 6.0% have it, as the task declares for deployment, 90 of 100" in text
+
+
 def test_studies_are_called_so() -> None:
     assert "60 studies of" in how_good(report_data(evaluation=evaluation(unit="study")))[0]
 
