@@ -143,7 +143,10 @@ def small_groups(data: ReportData) -> list[str]:
 def not_assessable(data: ReportData) -> list[str]:
     """Returns what the data cannot answer, as the task's gates declare it, and attributes that it hardly has."""
     said = [f"{gate.name}: {gate.reason}" for gate in data.gates or () if gate.verdict == "not_assessable"]
-    return [*said, *(f"{name}: not known of any image." for name in unknown_attributes(data))]
+    said += [f"{name}: not known of any image." for name in unknown_attributes(data)]
+    if not said and (data.gates is None or not data.groups):
+        return ["This run does not say."]
+    return said or ["No gate is declared not assessable, and every attribute is known of some images."]
 
 
 def unknown_attributes(data: ReportData) -> list[str]:

@@ -11,7 +11,7 @@ from reports.chapters.summary import for_whom_not, how_good, looks, not_assessab
 from reports.report_data import Canary
 from tests.models.tasks import demo_task
 from tests.reports.page_text import shown
-from tests.reports.sample_report import GATES, bare_data, description, estimates, evaluation, report_data
+from tests.reports.sample_report import GATES, GROUPS, bare_data, description, estimates, evaluation, report_data
 from tests.reports.sample_report import summary as made
 
 
@@ -88,6 +88,8 @@ def test_for_whom_not_names_scope_limits_and_small_groups() -> None:
 
 def test_attributes_that_cannot_be_assessed_are_named() -> None:
     assert not_assessable(report_data()) == ["site gap: the data has one site", "site: not known of any image."]
+    assert "every attribute is known" in not_assessable(report_data(gates=[GATES[1]], groups=GROUPS[:3]))[0]
+    assert not_assessable(bare_data()) == ["This run does not say."]
 
 
 @pytest.mark.parametrize(("count", "says"), [(0, "No model was judged"), (1, "1 time before"), (2, "2 times before")])
