@@ -9,27 +9,32 @@ import logging
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from data_schemas.errors import ConfigurationError, DataRefused, ImageRejected, Unsupported
-from data_schemas.features import STUDY
-from data_schemas.model_files import ASSETS, DESCRIPTION_FILE
+from data_schemas.features import STUDY, UNKNOWN, slice_feature
+from data_schemas.model_files import ASSETS, DESCRIPTION_FILE, TRAINING_DATA_FILE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from data_schemas.description import ModelDescription
     from data_schemas.task import Labels, Task
+    from data_schemas.training_data import TrainingData
     from evaluation.summary import Cases
     from imaging.example import TrainingExample
     from imaging.manifest import ManifestRow
     from imaging.pseudonyms import Pseudonyms
+    from reports.external_validation import ExternalValidation
     from serving.server.servable import Servable
 
 _JUDGED = "scores_at_calibration_prevalence"
 """The operating points are in this unit, whatever prevalence the task declares for deployment."""
 _LOGITS = "raw_scores"
+_OUT_OF_SCOPE = "out_of_scope"
 _CONTRADICTORY = ("contradictory", "images of one study have different findings, of which no label says two")
 _AHEAD = 4
 """Images a thread may be ahead of the model: enough to keep both busy, little enough to stay flat in memory."""
@@ -45,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--manifest", type=Path, required=True, metavar="CSV", help="images and labels to judge it on")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--report", type=Path, metavar="HTML", help="also write a page: metrics, groups, curves, shift")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="images a call [%(default)s]")
 
 
@@ -56,12 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
         DataRefused: not one image could be used.
     """
     from data_schemas.served_folder import resolve_version
-    from evaluation.summary import summarize
     from imaging.manifest import read_manifest
-    from reports.external_validation import ExternalValidation, reasons_text
+    from reports.external_validation import reasons_text
 
     if arguments.batch_size < 1:
         raise ConfigurationError(f"--batch-size {arguments.batch_size}: give at least 1")
+    if arguments.report is not None and not arguments.report.absolute().parent.is_dir():
+        raise ConfigurationError(f"--report {arguments.report}: there is no folder {arguments.report.parent}; make it")
     version = resolve_version(arguments.model)
     description = _description(version)
     manifest = read_manifest(arguments.manifest, description.task)
@@ -69,16 +76,56 @@ def run(arguments: argparse.Namespace) -> int:
     if manifest.without_consent:
         print(f"{manifest.without_consent} rows are left out, for want of consent", file=sys.stderr)
     model = load(version)
-    tally = score(model, rows, task=description.task, batch_size=arguments.batch_size, progress=sys.stderr)
-    if description.task.unit == "study":
-        tally = by_study(tally, model, task=description.task)
+    images = score(
+        model,
+        rows,
+        task=description.task,
+        batch_size=arguments.batch_size,
+        progress=sys.stderr,
+        scoped=description.scope is not None and description.scope.threshold is not None,
+    )
+    tally = by_study(images, model, task=description.task) if description.task.unit == "study" else images
     if not tally.scores:
         raise DataRefused(f"not one of {len(rows)} images could be used: {reasons_text(tally.rejected)}")
-    labels = description.task.labels
-    summary = summarize(tally.cases(), labels, description.operating_points)
-    report = ExternalValidation(version.name, description, summary, tally.prevalence(labels), tally.rejected)
+    report = _report(version, description, tally, images)
+    if arguments.report is not None:
+        from reports.external_page import external_page
+
+        arguments.report.write_text(external_page(report), encoding="utf-8")
+        print(f"the report is {arguments.report}", file=sys.stderr)
     print(json.dumps(report.to_json()) if arguments.json else report.to_text())
     return 0
+
+
+def _report(version: Path, description: ModelDescription, tally: Tally, images: Tally) -> ExternalValidation:
+    """Returns what is said of the model on these cases, and of the images beside those that it was trained on."""
+    import numpy as np
+
+    from evaluation.evaluation import Judged, evaluate
+    from evaluation.shift import shifts
+    from reports.external_validation import ExternalValidation, Shift
+
+    task, there = description.task, _training_data(version)
+    evaluation = evaluate(
+        Judged(tally.cases(), description.operating_points), task.labels, slices=task.slices, unit=task.unit
+    )
+    patients = np.array(images.patients)
+    shift = Shift(
+        features=None if there is None else shifts(there, images.columns(), patients),
+        out_of_scope=float(np.mean(images.out_of_scope)) if images.out_of_scope else None,
+        images=len(patients),
+    )
+    return ExternalValidation(
+        version.name, description, evaluation, tally.prevalence(task.labels), tally.rejected, shift
+    )
+
+
+def _training_data(version: Path) -> TrainingData | None:
+    """Returns what the model's training images were like; None for a model that does not say."""
+    from data_schemas.training_data import TrainingData
+
+    path = version / ASSETS / TRAINING_DATA_FILE
+    return TrainingData.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 @dataclass
@@ -87,6 +134,7 @@ class Tally:
 
     Patients are numbered as they come: pseudonyms change with the key, and the bootstrap's draws follow their order.
     Where the task judges studies, `scores` of images are logits, and `by_study` makes a tally of studies of them.
+    `groups` are values of the task's slices by feature; `known` is what training data is summarized by, an image each.
     """
 
     patients: list[int] = field(default_factory=list)
@@ -94,6 +142,22 @@ class Tally:
     labels: list[Any] = field(default_factory=list)
     scores: list[Any] = field(default_factory=list)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    known: list[dict[str, Any]] = field(default_factory=list)
+    out_of_scope: list[bool] = field(default_factory=list)
+
+    def know(self, row: Mapping[str, Any], task: Task) -> None:
+        """Keeps an image's groups and features, of its row of the image index."""
+        from data_schemas.training_data import NAMES, NUMBERS
+
+        for name in sorted({name for names in task.slices for name in names}):
+            self.groups.setdefault(name, []).append(str(row.get(slice_feature(name)) or UNKNOWN))
+        self.known.append({name: row.get(name) for name in (*NUMBERS, *NAMES)})
+
+    def answered(self, answers: Mapping[str, Sequence[Any]]) -> None:
+        """Keeps what the model said of images, in order."""
+        for name, values in answers.items():
+            (self.out_of_scope if name == _OUT_OF_SCOPE else self.scores).extend(values)
 
     def cases(self) -> Cases:
         """Returns the scored images."""
@@ -101,7 +165,17 @@ class Tally:
 
         from evaluation.summary import Cases
 
-        return Cases(np.array(self.patients), np.array(self.labels), np.array(self.scores))
+        groups = {name: np.array(values) for name, values in self.groups.items()}
+        return Cases(np.array(self.patients), np.array(self.labels), np.array(self.scores), groups=groups)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Returns the images' features, as `evaluation.shift` takes them."""
+        import numpy as np
+
+        from data_schemas.training_data import NAMES, NUMBERS
+
+        numbers = {name: np.array([one.get(name) for one in self.known], np.float64) for name in NUMBERS}
+        return {**numbers, **{name: np.array([one.get(name) or UNKNOWN for one in self.known]) for name in NAMES}}
 
     def prevalence(self, labels: Labels) -> dict[str, float | None]:
         """Returns each finding's share of the images on which it is known."""
@@ -134,7 +208,15 @@ def load(version: Path) -> Servable:
         ) from error
 
 
-def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_size: int, progress: TextIO) -> Tally:
+def score(
+    servable: Servable,
+    rows: Sequence[ManifestRow],
+    *,
+    task: Task,
+    batch_size: int,
+    progress: TextIO,
+    scoped: bool = False,
+) -> Tally:
     """Returns every row scored, or rejected with the reason.
 
     Args:
@@ -143,8 +225,10 @@ def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_
         task: the model's.
         batch_size: images a call.
         progress: where to write how far it is.
+        scoped: whether the model says what is out of its scope.
     """
-    tally, batch = Tally(), _Batch(servable, batch_size, output=_LOGITS if task.unit == "study" else _JUDGED)
+    outputs = [_LOGITS if task.unit == "study" else _JUDGED, *([_OUT_OF_SCOPE] if scoped else [])]
+    tally, batch = Tally(), _Batch(servable, batch_size, outputs=outputs)
     numbers: dict[str, int] = {}
     for done, outcome in enumerate(_ingest(rows, task), 1):
         if isinstance(outcome, ImageRejected):
@@ -155,9 +239,10 @@ def score(servable: Servable, rows: Sequence[ManifestRow], *, task: Task, batch_
                 tally.studies.append(example.index_row[STUDY])
                 row = outcome.row
                 tally.labels.append(task.labels.names.index(row.label) if row.label else row.findings)
-                tally.scores.extend(batch.add(example.serialized))
+                tally.know(example.index_row, task)
+                tally.answered(batch.add(example.serialized))
         if done == len(rows):
-            tally.scores.extend(batch.flush())
+            tally.answered(batch.flush())
         _say(progress, done, len(rows))
     return tally
 
@@ -183,38 +268,40 @@ def by_study(images: Tally, servable: Servable, *, task: Task) -> Tally:
         studies=np.array(images.studies),
         labels=np.array(images.labels),
         raw_scores=np.array(images.scores),
-        groups={},
+        groups={name: np.array(values) for name, values in images.groups.items()},
         task=task,
     )
     rejected = images.rejected.copy()
     if found.left_out:
         rejected[_CONTRADICTORY] += int(np.isin(images.studies, found.left_out).sum())
     scores = servable.run("calibrate", {"raw_scores": found.raw_scores}, outputs=[_JUDGED])[_JUDGED]
-    return Tally(list(found.patients), list(found.studies), list(found.labels), list(scores), rejected)
+    groups = {name: values.tolist() for name, values in found.groups.items()}
+    return Tally(list(found.patients), list(found.studies), list(found.labels), list(scores), rejected, groups)
 
 
 class _Batch:
     """Records that wait until there are enough of them for a call of the model."""
 
-    def __init__(self, servable: Servable, size: int, *, output: str) -> None:
-        self._servable, self._size, self._output = servable, size, output
+    def __init__(self, servable: Servable, size: int, *, outputs: Sequence[str]) -> None:
+        self._servable, self._size, self._outputs = servable, size, list(outputs)
         self._waiting: list[bytes] = []
 
-    def add(self, record: bytes) -> Sequence[Any]:
-        """Returns the scores of all that wait, in order, if the batch is full now; else nothing."""
+    def add(self, record: bytes) -> Mapping[str, Sequence[Any]]:
+        """Returns the outputs of all that wait, in order, if the batch is full now; else nothing."""
         self._waiting.append(record)
-        return self.flush() if len(self._waiting) == self._size else ()
+        return self.flush() if len(self._waiting) == self._size else {}
 
-    def flush(self) -> Sequence[Any]:
-        """Returns the scores of all that wait, in order."""
+    def flush(self) -> Mapping[str, Sequence[Any]]:
+        """Returns the outputs of all that wait, in order."""
         import numpy as np
 
         if not self._waiting:
-            return ()
+            return {}
         inputs = np.empty(len(self._waiting), dtype=object)
         inputs[:] = self._waiting
         self._waiting = []
-        return list(self._servable.run("serving_default", {"inputs": inputs}, outputs=[self._output])[self._output])
+        said = self._servable.run("serving_default", {"inputs": inputs}, outputs=self._outputs)
+        return {name: list(said[name]) for name in self._outputs}
 
 
 @dataclass(frozen=True)

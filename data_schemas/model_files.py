@@ -8,6 +8,8 @@ TASK_FILE = "task.yaml"
 """In `ASSETS`: the task, for people."""
 TRAINING_PATIENTS_FILE = "training_patients.json"
 """In `ASSETS`: pseudonyms of every patient that anything was fitted or chosen on, and the id of their key."""
+TRAINING_DATA_FILE = "training_data.json"
+"""In `ASSETS`: `TrainingData`, what the training images were like, in quantiles and shares."""
 
 EVAL_SCORES_FILE = "eval_scores.json"
 """In the Trainer's `model_run`: `example_ids` and their `scores`, as the Trainer computed them in process."""

@@ -39,6 +39,7 @@ from models.fitting import Forward
 from models.scope import ScopeModel, fit_scope, scope_scores
 from models.split_data import PROGRESS, SplitData, load_split
 from models.training import Trained, task_devices, train
+from models.training_summary import write_training_data
 from models.tuning_space import apply_hyperparameters
 
 _USES = {"train": "train on", "eval": "stop on", "calibration": "calibrate on"}
@@ -91,6 +92,7 @@ def _keep(
     export_model(trained.network, transform, description=description, scope=scope, folder=model_folder)
     key_id = fn_args.custom_config["pseudonym_key_id"]
     _write_assets(model_folder / ASSETS, description, list(splits.values()), key_id=key_id)
+    write_training_data(model_folder / ASSETS, fn_args.train_files)
     _write_run(run_folder, trained, splits["eval"], description=description)
     write_contact_sheet(run_folder / CONTACT_SHEET_FILE, splits["train"], task)
     (run_folder / EXPLANATION_CHECKS_FILE).write_text(

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from data_schemas.description import ModelDescription
+from evaluation.evaluation import Evaluation
 from evaluation.intervals import Estimate
+from evaluation.shift import FeatureShift
 from evaluation.summary import Summary
 
 _SHOWN = ("auroc", "average_precision", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 """Metrics in the printed table; the JSON has all."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How these images lie beside those that the model was trained on.
+
+    Attributes:
+        features: each one's; None where the model does not say what its training images were like.
+        out_of_scope: share of the images that look unlike them to the model; None where it cannot say.
+        images: how many.
+    """
+
+    features: Sequence[FeatureShift] | None = None
+    out_of_scope: float | None = None
+    images: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        features = None if self.features is None else [one.to_json() for one in self.features]
+        return {"images": self.images, "out_of_scope": self.out_of_scope, "features": features}
 
 
 @dataclass(frozen=True)
@@ -21,19 +44,27 @@ class ExternalValidation:
     Attributes:
         version: the version's folder name.
         description: what the model says of itself.
-        summary: metrics with intervals.
+        evaluation: metrics with intervals, slices, curves, fairness.
         prevalence: of each finding in this data; None where no image's label is known.
         rejected: images by (status, reason).
+        shift: against the training data.
     """
 
     version: str
     description: ModelDescription
-    summary: Summary
+    evaluation: Evaluation
     prevalence: dict[str, float | None]
     rejected: Counter[tuple[str, str]]
+    shift: Shift = Shift()
+
+    @property
+    def summary(self) -> Summary:
+        """Every metric over all cases."""
+        return self.evaluation.overall
 
     def to_json(self) -> dict[str, Any]:
         """Returns the object that `--json` prints."""
+        evaluation = self.evaluation.to_json()
         task = {name: estimate.to_json() for name, estimate in self.summary.task.items()}
         by_status: Counter[str] = Counter()
         for (status, _), count in self.rejected.items():
@@ -58,6 +89,8 @@ class ExternalValidation:
             "prevalence": self.prevalence,
             "calibration_prevalence": {name: self.description.prevalence.get(name) for name in self.summary.findings},
             "calibrated": self.description.calibrated,
+            **{name: evaluation[name] for name in ("unit", "slices", "curves", "fairness")},
+            "shift": self.shift.to_json(),
         }
 
     def to_text(self) -> str:
@@ -67,7 +100,7 @@ class ExternalValidation:
             parts.append(self._confusion())
         if self.rejected:
             parts.append(f"Rejected\n{reasons_text(self.rejected)}")
-        return "\n\n".join([*parts, self._prevalences()])
+        return "\n\n".join([*parts, self._prevalences(), self._shifts()])
 
     def _heading(self) -> str:
         task = self.description.task
@@ -101,6 +134,23 @@ class ExternalValidation:
         for name, row in zip(names, self.summary.confusion or (), strict=True):
             lines.append(f"{name:<{width}}" + "".join(f"{count:>{width}}" for count in row))
         return "\n".join(lines)
+
+    def _shifts(self) -> str:
+        """Says in which features these images are not like the training images."""
+        parts = []
+        if self.shift.features is None:
+            parts.append("The model does not say what its training images were like.")
+        else:
+            shifted = [f"{one.feature} ({one.distance:.2f})" for one in self.shift.features if one.shifted]
+            parts.append(
+                f"Unlike the training images, of 1 at most: {', '.join(shifted)}."
+                if shifted
+                else "In brightness, contrast, sharpness, age, sex, manufacturer and view, as far as known, the images "
+                "are like the training images."
+            )
+        if self.shift.out_of_scope is not None:
+            parts.append(f"The model calls {_share(self.shift.out_of_scope)} of them out of its scope.")
+        return "\n".join(parts)
 
     def _prevalences(self) -> str:
         """Says what PPV and NPV, and the scores themselves, hold for."""

@@ -39,7 +39,7 @@ def finding_figures(finding: str, of_finding: Curves) -> Figures:
     )
     return Figures(
         finding,
-        [figure(name, _drawn(draw, of_finding), f"{name} of {finding} on the test split.") for name, draw in drawn],
+        [figure(name, _drawn(draw, of_finding), f"{name} of {finding}.") for name, draw in drawn],
     )
 
 

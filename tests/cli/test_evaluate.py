@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,9 @@ from cli import evaluate
 from data_schemas.description import Calibration, ModelDescription
 from data_schemas.errors import ConfigurationError, DataRefused, ManifestError
 from data_schemas.task import Task
+from data_schemas.training_data import NAMES, NUMBERS
 from data_schemas.wire import example_pb2
+from evaluation.shift import training_data
 from imaging.example import serving_examples
 from imaging.manifest import ManifestRow
 from tests.imaging.conftest import make_dicom
@@ -285,3 +288,56 @@ def test_no_model_and_no_description_are_configuration_errors(world: dict, tmp_p
 def test_a_batch_of_nothing_is_refused(world: dict) -> None:
     with pytest.raises(ConfigurationError, match="--batch-size 0: give at least 1"):
         _run(world, "--batch-size", "0")
+
+
+def test_the_report_is_a_page_with_the_shift_against_the_models_training_images(
+    world: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "2"
+    shutil.copytree(world["served"] / "2", model)
+    dark = {"mean": np.full(40, 0.9), "age_years": np.full(40, np.nan)}
+    alike = {name: np.full(40, 0.5) for name in NUMBERS} | {name: np.full(40, "unknown") for name in NAMES}
+    summary = training_data(alike | dark, np.arange(40))
+    (model / "assets.extra" / "training_data.json").write_text(summary.model_dump_json())
+    assert _run(world, "--json", "--report", str(tmp_path / "page.html"), model=model) == 0
+    captured = capsys.readouterr()
+    shift = {one["feature"]: one for one in json.loads(captured.out)["shift"]["features"]}
+    assert shift["mean"]["here"]["50%"] < 0.9 and shift["age_years"]["distance"] is None
+    assert f"the report is {tmp_path / 'page.html'}" in captured.err
+    page = (tmp_path / "page.html").read_text()
+    assert "External validation: Bright images" in page and "Shift against the training data" in page
+
+
+def test_a_report_in_no_folder_is_refused_before_anything_is_scored(world: dict, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no folder"):
+        _run(world, "--report", str(tmp_path / "nowhere" / "page.html"))
+
+
+def test_a_model_that_does_not_describe_its_training_images_is_judged_without_a_shift(
+    world: dict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(world, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["shift"] == {"images": 40, "out_of_scope": None, "features": None}
+
+
+class Scoped:
+    """A model that calls every second image out of its scope."""
+
+    def run(self, signature: str, inputs: dict, outputs: list[str]) -> dict:
+        count = len(inputs["inputs"])
+        assert outputs == ["scores_at_calibration_prevalence", "out_of_scope"]
+        return {outputs[0]: np.zeros((count, 2), np.float32), outputs[1]: np.arange(count) % 2 == 1}
+
+
+def test_slices_and_scope_are_kept_image_by_image(tmp_path: Path) -> None:
+    task = _task("multi_class").model_copy(update={"slices": (("sex",), ("sex", "view"))})
+    pixels = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32)
+    rows = []
+    for number, sex in enumerate(("F", "M", "F"), 1):
+        (tmp_path / f"{number}.dcm").write_bytes(make_dicom(pixels, Modality="CR", PatientSex=sex))
+        rows.append(ManifestRow(row=number, file=tmp_path / f"{number}.dcm", label="dark", patient_id=f"P{number}"))
+    tally = evaluate.score(Scoped(), rows, task=task, batch_size=3, progress=io.StringIO(), scoped=True)
+    assert tally.groups == {"sex": ["F", "M", "F"], "view": ["unknown"] * 3}
+    assert tally.out_of_scope == [False, True, False] and len(tally.scores) == 3
+    assert tally.columns()["sex"].tolist() == ["F", "M", "F"]
+    assert np.isnan(tally.columns()["age_years"]).all()

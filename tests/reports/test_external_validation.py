@@ -8,12 +8,22 @@ from collections import Counter
 from data_schemas.description import Calibration, ModelDescription
 from data_schemas.metrics import METRICS
 from data_schemas.task_file import load_task
+from data_schemas.training_data import LEVELS
+from evaluation.evaluation import Evaluation
 from evaluation.intervals import Estimate
+from evaluation.shift import FeatureShift
 from evaluation.summary import Summary, task_metrics
-from reports.external_validation import ExternalValidation, reasons_text
+from reports.external_page import external_page, quantiles_svg
+from reports.external_validation import ExternalValidation, Shift, reasons_text
+
+QUANTILES = [f"{level:.0%}" for level in LEVELS]
+MUCH = FeatureShift("mean", "numbers", dict.fromkeys(QUANTILES, 0.25), dict.fromkeys(QUANTILES, 0.5), 0.75, 0.25)
+NONE = FeatureShift("sex", "shares", {"F": 0.5, "M": 0.5}, {"F": 0.625, "M": 0.375}, 0.125, 0.25)
+UNKNOWN = FeatureShift("view", "shares", {}, {}, None, None)
+SHIFT = Shift(features=[MUCH, NONE, UNKNOWN])
 
 
-def _report(*, calibrated: bool = False, auroc: Estimate | None = None) -> ExternalValidation:
+def _report(*, calibrated: bool = False, auroc: Estimate | None = None, shift: Shift = SHIFT) -> ExternalValidation:
     task = load_task("synthetic_chest")
     metrics = dict.fromkeys(METRICS, Estimate(0.5, 0.25, 0.75)) | {"auroc": auroc or Estimate(0.9, 0.8, 1.0)}
     summary = Summary(
@@ -31,7 +41,8 @@ def _report(*, calibrated: bool = False, auroc: Estimate | None = None) -> Exter
         radflow_version="0",
     )
     rejected = Counter({("corrupt", "a"): 2, ("corrupt", "b"): 1, ("no_pixels", "c"): 5})
-    return ExternalValidation("3", description, summary, {"nodule": 0.125, "cavity": None}, rejected)
+    evaluation = Evaluation("image", summary, slices={(("sex", "F"),): summary})
+    return ExternalValidation("3", description, evaluation, {"nodule": 0.125, "cavity": None}, rejected, shift)
 
 
 def test_json_has_every_metric_and_sums_rejects_by_status() -> None:
@@ -66,3 +77,56 @@ def test_the_prevalence_behind_the_scores_is_said() -> None:
 
 def test_the_commonest_reject_stands_first() -> None:
     assert reasons_text(_report().rejected).splitlines()[0].split(maxsplit=1) == ["5", "no_pixels: c"]
+
+
+def test_json_has_slices_and_the_shift() -> None:
+    found = json.loads(json.dumps(_report(shift=Shift([MUCH], 0.25, 40)).to_json()))
+    assert found["unit"] == "image" and found["slices"][0]["slice"] == {"sex": "F"}
+    assert found["shift"]["out_of_scope"] == 0.25
+    assert [(one["feature"], one["distance"], one["shifted"]) for one in found["shift"]["features"]] == [
+        ("mean", 0.75, True)
+    ]
+
+
+def test_the_text_names_what_is_unlike_the_training_images() -> None:
+    assert "Unlike the training images, of 1 at most: mean (0.75)." in _report().to_text()
+    assert "the images are like the training images" in _report(shift=Shift([NONE])).to_text()
+    text = _report(shift=Shift(None, 0.125)).to_text()
+    assert "does not say what its training images were like" in text and "12.5 % of them out of its scope" in text
+
+
+def test_the_page_has_metrics_groups_rejects_and_the_shift() -> None:
+    page = external_page(_report())
+    for said in (
+        "External validation: Nodules and cavities",
+        "The images differ from the training images in brightness (mean).",
+        "shifted",
+        "not known in both",
+        "F 50.0 %, 62.5 %",
+        "sex F",
+        "0.900",
+        "corrupt",
+        "nodule 12.5 %, cavity unknown",
+    ):
+        assert said in page, said
+    assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
+    assert "test split" not in page
+
+
+def test_the_page_of_images_that_are_alike_says_so_and_one_of_an_old_model_says_nothing_of_it() -> None:
+    assert "In what is known of them, the images are like the training images." in external_page(
+        _report(shift=Shift([NONE]))
+    )
+    assert "does not say what its training images were like" in external_page(_report(shift=Shift()))
+
+
+def test_a_drawn_quantile_lies_where_it_is() -> None:
+    text = quantiles_svg(MUCH)
+    assert "training" in text and "here" in text
+
+
+def test_scores_that_may_be_chance_are_called_so_first_whatever_the_shift() -> None:
+    page = external_page(_report(auroc=Estimate(0.6, 0.45, 0.75), shift=Shift([NONE])))
+    assert "Not shown to work here" in page
+    assert "For nodule and cavity it is not shown that the scores are better than chance." in page
+    assert "Not shown to work here" not in external_page(_report())
