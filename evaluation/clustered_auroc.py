@@ -13,12 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.intervals import CONFIDENCE, Estimate, Limits, clopper_pearson, estimate, logit_limits
+from evaluation.intervals import CONFIDENCE, UNSEEN, Estimate, Limits, clopper_pearson, estimate, logit_limits
 from evaluation.metrics import Floats
-
-_UNSEEN = 0.03
-"""Share of the binomial variance, with the smaller group's patients as trials, that is added to Obuchowski's. Near 1
-few patients show an error, and their variance is then too small. By simulation (tests/evaluation/test_coverage.py)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class ClusteredAuroc:
             # The variance of an AUROC of given value is at most that of a rate of min(positives, negatives) trials
             # (Birnbaum and Klose, Annals of Mathematical Statistics 1957).
             return clopper_pearson(self.value * fewer, fewer, confidence=confidence)
-        variance = self.variance + _UNSEEN * self.value * (1 - self.value) / fewer
+        variance = self.variance + UNSEEN * self.value * (1 - self.value) / fewer
         return logit_limits(self.value, variance, degrees=fewer - 1, confidence=confidence)
 
     def estimate(self) -> Estimate:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.metrics import METRICS, RANGES
+from data_schemas.metrics import LOWER_IS_BETTER, METRICS, RANGES
 from evaluation.clustered_auroc import clustered_auroc
 from evaluation.intervals import (
     ClusteredRate,
@@ -21,6 +21,7 @@ from evaluation.intervals import (
     mean_limits,
     percentile_interval,
     ratio_limits,
+    resampled_limits,
 )
 from evaluation.metrics import Floats, confusion_metrics, finding_metrics, ratio
 from evaluation.probability_metrics import calibration_line, expected_calibration_error, log_losses
@@ -135,7 +136,7 @@ def finding_estimates(cases: FindingCases, drawn: Mapping[str, Floats]) -> dict[
 def _resampled(name: str, value: float, drawn: Floats | None, patients: int) -> Estimate:
     """Returns a value with percentiles; where they have no width, as wide as a rate of so many patients."""
     lowest, highest = RANGES[name]
-    limits = None if drawn is None else percentile_interval(centred(name, drawn, value))
+    limits = None if drawn is None else drawn_limits(name, value, drawn, patients)
     if limits is None and highest is not None and patients and not math.isnan(value):
         span = highest - lowest
         share = (value - lowest) / span
@@ -144,7 +145,14 @@ def _resampled(name: str, value: float, drawn: Floats | None, patients: int) -> 
     return estimate(value, limits, lowest=lowest, highest=highest, patients=patients)
 
 
-def centred(name: str, drawn: Floats, value: float) -> Floats:
+def drawn_limits(name: str, value: float, drawn: Floats, patients: int) -> Limits | None:
+    """Returns a metric's limits by its draws: percentiles of what is an error or has no upper end, else by variance."""
+    if RANGES[name] == (0.0, 1.0) and name not in LOWER_IS_BETTER:
+        return resampled_limits(value, drawn, patients=patients)
+    return percentile_interval(_centred(name, drawn, value))
+
+
+def _centred(name: str, drawn: Floats, value: float) -> Floats:
     """Returns draws moved so that their middle is the value, where a metric's draws lie to one side of it.
 
     A draw of patients scatters around what the cases say as they do around the truth, and a calibration error counts

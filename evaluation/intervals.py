@@ -22,6 +22,9 @@ CONFIDENCE = 0.95
 ONE_SIDED = 0.90
 """Confidence of a two-sided interval each of whose limits is a one-sided 95 % bound."""
 DRAWS = 1000
+UNSEEN = 0.03
+"""Share of the binomial variance, each patient a trial, that few patients do not show of a value near 1. By simulation:
+`tests/evaluation/test_coverage.py`."""
 
 _CELLS = 1_000_000
 """Weights held at a time (8 MB), whatever the number of cases and draws."""
@@ -125,6 +128,27 @@ def percentile_interval(values: Floats, *, confidence: float = CONFIDENCE) -> Li
         return None
     lower, upper = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return (float(lower), float(upper)) if upper - lower > 1e-12 else None
+
+
+def resampled_limits(value: float, values: Floats, *, patients: int) -> Limits | None:
+    """Returns limits of a value in 0..1 by the variance of its draws, on the logit scale with t.
+
+    Near 1, percentiles are too narrow: few patients show an error, and draws of those can show no other. So a little of
+    the variance that a rate of so many trials has is added.
+
+    Args:
+        value: 0..1.
+        values: bootstrap draws.
+        patients: behind the value.
+
+    Returns:
+        None for a value of 0 or 1, and where over half of the draws are not defined.
+    """
+    defined = values[np.isfinite(values)]
+    if not 0 < value < 1 or defined.size * 2 < values.size or patients < 2:
+        return None
+    variance = float(defined.var()) + UNSEEN * value * (1 - value) / patients
+    return logit_limits(value, variance, degrees=patients - 1)
 
 
 def clopper_pearson(successes: float, trials: float, *, confidence: float = CONFIDENCE) -> Limits:

@@ -127,23 +127,10 @@ def _logistic(
 ) -> Estimate:
     """Returns the first coefficient of a weighted logistic regression; none where the cases are perfectly separated."""
     count = len(np.unique(patients))
-    coefficients = np.zeros(design.shape[1])
-    if design.shape[1] > 1:
-        coefficients[0] = 1.0
-    for _ in range(_STEPS):
-        expected = special.expit(design @ coefficients + offset)
-        information = design.T @ (design * (weights * expected * (1 - expected))[:, np.newaxis])
-        try:
-            step = np.linalg.solve(information, design.T @ (weights * (truth - expected)))
-        except np.linalg.LinAlgError:
-            break
-        # A damped step: far from the solution a whole one overshoots.
-        coefficients = coefficients + step / max(1.0, np.abs(step).max() / 2)
-        if np.abs(step).max() < 1e-9 or np.abs(coefficients).max() > _STEEPEST:
-            break
-    else:
-        step = np.array([np.inf])
-    if not np.abs(step).max() < 1e-6 or np.abs(coefficients).max() > _STEEPEST:
+    if design.shape[1] > 1 and np.ptp(design[:, 0]) < 1e-9:
+        return Estimate(None, patients=count, note="not defined: every probability is the same")
+    coefficients = _likeliest(design, offset, truth, weights)
+    if coefficients is None:
         return Estimate(None, patients=count, note="not defined: the cases are perfectly separated")
     expected = special.expit(design @ coefficients + offset)
     scores = design * (weights * (truth - expected))[:, np.newaxis]
@@ -154,3 +141,23 @@ def _logistic(
     reach = -float(special.stdtrit(degrees, (1 - confidence) / 2)) * math.sqrt(variance)
     value = float(coefficients[0])
     return estimate(value, (value - reach, value + reach), lowest=-math.inf, highest=None, patients=count)
+
+
+def _likeliest(design: Floats, offset: Floats, truth: NDArray[Any], weights: Floats) -> Floats | None:
+    """Returns the coefficients by Newton's method; None where they rise for ever."""
+    coefficients: Floats = np.zeros(design.shape[1])
+    coefficients[0] = float(design.shape[1] > 1)
+    for _ in range(_STEPS):
+        expected = special.expit(design @ coefficients + offset)
+        information = design.T @ (design * (weights * expected * (1 - expected))[:, np.newaxis])
+        try:
+            step = np.linalg.solve(information, design.T @ (weights * (truth - expected)))
+        except np.linalg.LinAlgError:
+            return None
+        # A damped step: far from the solution a whole one overshoots.
+        coefficients = coefficients + step / max(1.0, np.abs(step).max() / 2)
+        if not np.abs(coefficients).max() <= _STEEPEST:
+            return None
+        if np.abs(step).max() < 1e-9:
+            return coefficients
+    return None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from data_schemas.metrics import CLASS_METRICS, METRICS, RANGES
 from data_schemas.task import Labels
-from evaluation.finding_cases import FindingCases, centred, finding_estimates, finding_values
+from evaluation.finding_cases import FindingCases, drawn_limits, finding_estimates, finding_values
 from evaluation.intervals import (
     DRAWS,
     Estimate,
@@ -293,7 +293,7 @@ def _macro(name: str, parts: Sequence[Estimate], drawn: Floats | None) -> Estima
     if any(part.value is None for part in parts):
         return Estimate(None, patients=patients, note="not defined for every finding")
     value = sum(part.value or 0.0 for part in parts) / len(parts)
-    limits = None if drawn is None else percentile_interval(centred(name, drawn, value))
+    limits = None if drawn is None else drawn_limits(name, value, drawn, patients or 0)
     bounded = [part.limits for part in parts]
     if limits is None and None not in bounded:
         lower, upper = zip(*(limit for limit in bounded if limit is not None), strict=True)

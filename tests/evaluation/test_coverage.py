@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import special, stats
+from sklearn.metrics import average_precision_score
 
 from data_schemas.task import Labels
 from evaluation.clustered_auroc import clustered_auroc
@@ -77,3 +78,21 @@ def test_a_calibration_error_is_not_understated(slope: float, shift: float) -> N
         found = summarize(cases, labels, {"mass": 0.5}, draws=300).findings["mass"]["ece"]
         held += found.lower <= found.value <= found.upper and found.upper >= truth
     assert held / 60 >= _LEAST
+
+
+@pytest.mark.parametrize(("patients", "images", "truth"), [(30, 1, 0.85), (100, 1, 0.98), (100, 5, 0.98)])
+def test_an_average_precision_is_held(patients: int, images: int, truth: float) -> None:
+    """Percentiles of its draws hold it in 88 to 91 of 100 trials here."""
+    generator, labels = np.random.default_rng(29), Labels(type="multi_label", names=("mass",))
+    distance = np.sqrt(2) * stats.norm.ppf(truth)
+    many = generator.uniform(size=200_000) < 0.5
+    expected = average_precision_score(many, generator.normal(size=200_000) + distance * many)
+    whose = np.repeat(np.arange(patients), images)
+    present = (whose < patients // 2).astype(int)
+    held, trials = 0, 200
+    for _ in range(trials):
+        scores = _scores(generator, patients, images) + distance * present
+        cases = Cases(whose, present[:, np.newaxis], scores[:, np.newaxis], probabilities=np.full((whose.size, 1), 0.5))
+        found = summarize(cases, labels, {"mass": 0.5}, draws=150).findings["mass"]["average_precision"]
+        held += found.lower <= expected <= found.upper
+    assert held / trials >= _LEAST

@@ -60,6 +60,12 @@ def test_what_cannot_be_fitted_has_no_slope(truth: list[int], reason: str) -> No
     assert line.slope.value is None and reason in line.slope.note
 
 
+def test_a_constant_probability_has_a_level_and_no_slope() -> None:
+    line = calibration_line(np.arange(40) % 2 == 0, np.full(40, 0.3), np.arange(40))
+    assert line.slope.value is None and line.slope.note == "not defined: every probability is the same"
+    assert line.intercept.value == pytest.approx(np.log(0.7 / 0.3))
+
+
 def test_equal_mass_bins_are_alike_in_size_and_ties_stay_together() -> None:
     sizes = np.bincount(equal_mass_bins(np.linspace(0, 1, 103)))
     assert len(sizes) == 10 and sizes.min() >= 10 and sizes.max() <= 11
