@@ -25,7 +25,7 @@ def draw_forest(
         axes.axvspan(whole.lower, whole.upper, color=GREY, alpha=0.25, linewidth=0)
     for place, one in enumerate(rows.values()):
         if one.value is None:
-            axes.text(range_[0], place, one.note, color=GREY, fontsize=8, va="center")
+            axes.text(range_[0], place, one.note.split(":")[0], color=GREY, fontsize=8, va="center")
             continue
         if one.lower is not None and one.upper is not None:
             axes.plot([one.lower, one.upper], [place, place], color=BLUE, linewidth=1.4)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from evaluation.intervals import Estimate
 from evaluation.summary import Summary
-from reports.estimates import NOT_DEFINED, metric_name, number, slice_name, with_interval
+from reports.estimates import metric_name, number, slice_name, with_interval
+from reports.metric_plots import draw_forest
 from reports.page import Cell, Chapter, Figure, Section, Table
-from reports.plots import BLUE, GREY, figure, svg
+from reports.plots import figure, svg
 from reports.report_data import ReportData
 
 HEADING = "Groups"
@@ -55,27 +55,11 @@ def forest_svg(finding: str, overall: Summary, groups: Mapping[str, Summary]) ->
 
     def draw(canvas: Any) -> None:
         for axes, metric in zip(canvas.subplots(1, len(_DRAWN), sharey=True), _DRAWN, strict=True):
-            rows = [one.findings[finding][metric] for one in groups.values()]
-            _draw_forest(axes, rows, overall.findings[finding][metric], metric_name(metric))
-        first = canvas.axes[0]
-        first.set_yticks(range(len(groups)), [f"{name} ({one.patients})" for name, one in groups.items()])
+            rows = {f"{name} ({one.patients})": one.findings[finding][metric] for name, one in groups.items()}
+            whole = overall.findings[finding][metric]
+            draw_forest(axes, rows, name=metric_name(metric), whole=whole, range_=(0, 1))
 
     return svg(draw, size=(9.6, 0.9 + 0.24 * max(2, len(groups))))
-
-
-def _draw_forest(axes: Any, rows: Sequence[Estimate], whole: Estimate, name: str) -> None:
-    if whole.lower is not None and whole.upper is not None:
-        axes.axvspan(whole.lower, whole.upper, color=GREY, alpha=0.25, linewidth=0)
-    for place, one in enumerate(rows):
-        if one.value is None:
-            axes.text(0.02, place, one.note.split(":")[0] or NOT_DEFINED, color=GREY, fontsize=8, va="center")
-            continue
-        if one.lower is not None and one.upper is not None:
-            axes.plot([one.lower, one.upper], [place, place], color=BLUE, linewidth=1.4)
-        axes.plot([one.value], [place], "s", color=BLUE, markersize=4)
-    axes.set(xlabel=name, xlim=(-0.02, 1.02), ylim=(len(rows) - 0.4, -0.6))
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
 
 
 def _table(finding: str, overall: Summary, groups: dict[str, Summary]) -> Table:
