@@ -12,6 +12,7 @@ from data_schemas.errors import ConfigurationError
 from data_schemas.model_files import ASSETS, DESCRIPTION_FILE, TRAINING_PATIENTS_FILE
 
 if TYPE_CHECKING:
+    from data_schemas.description import ModelDescription
     from evaluation.paired import JudgedRun
     from pipeline.finished_run import FinishedRun
 
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         find_run(arguments.output_b or arguments.output, arguments.run_b, having=having),
     ]
     first, second = (judged_run(one) for one in runs)
-    warnings = _warnings(*map(_pseudonym_key, runs))
+    warnings = _warnings(*map(_pseudonym_key, runs), descriptions=(first.description, second.description))
     for warning in warnings:  # before what may end the comparison because of it
         print(f"radflow compare: {warning}", file=sys.stderr)
     compared = compare(first, second)
@@ -99,10 +100,18 @@ def _pseudonym_key(finished: FinishedRun) -> str:
     return str(json.loads(text)["pseudonym_key_id"])
 
 
-def _warnings(first_key: str, second_key: str) -> list[str]:
+def _warnings(first_key: str, second_key: str, *, descriptions: tuple[ModelDescription, ModelDescription]) -> list[str]:
     """Says what makes a comparison less sure than it looks."""
-    text = (
-        "the runs' pseudonyms were made with different keys, so that images and patients of one are strangers to the "
-        "other; use one output folder, or the same key"
-    )
-    return [] if first_key == second_key else [text]
+    found = []
+    if first_key != second_key:
+        found.append(
+            "the runs' pseudonyms were made with different keys, so that images and patients of one are strangers to "
+            "the other; use one output folder, or the same key"
+        )
+    declared = [one.deployment_prevalence for one in descriptions]
+    if declared[0] != declared[1]:
+        found.append(
+            "the runs declare different prevalences, so that PPV, NPV and calibration of each hold elsewhere; compare "
+            "AUROC, sensitivity and specificity"
+        )
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,9 @@ class Output:
             metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
         )
 
-    def add(self, name: str, *, key: str = "key 1", **settings: float) -> None:
+    def add(
+        self, name: str, *, key: str = "key 1", prevalence: dict[str, float] | None = None, **settings: Any
+    ) -> None:
         run_type = self._store.put_context_type(metadata_store_pb2.ContextType(name="pipeline_run"))
         context = metadata_store_pb2.Context(type_id=run_type, name=name)
         self._store.put_contexts([context])
@@ -35,7 +38,9 @@ class Output:
         np.savez_compressed(evaluation / "cases.npz", **records(**settings).arrays())
         assets = assets / "Format-Serving" / "assets.extra"
         assets.mkdir(parents=True)
-        (assets / "description.json").write_text(described().model_dump_json())
+        (assets / "description.json").write_text(
+            described().model_copy(update={"deployment_prevalence": prevalence}).model_dump_json()
+        )
         (assets / "training_patients.json").write_text(json.dumps({"pseudonym_key_id": key, "patients": []}))
 
     def _output(self, node: str, output: str, run: str) -> Path:
@@ -91,6 +96,13 @@ def test_another_key_is_warned_of_before_the_runs_are_refused(
     with pytest.raises(ConfigurationError, match="share no test image"):
         _run("run-1", "latest", "--output", output.folder, "--output-b", other.folder)
     assert "made with different keys" in capsys.readouterr().err
+
+
+def test_other_declared_prevalences_are_warned_of(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
+    output.add("run-3", noise=1.0, prevalence={"normal": 0.8, "nodule": 0.1, "cavity": 0.1})
+    assert _run("run-2", "run-3", "--output", output.folder) == 0
+    captured = capsys.readouterr()
+    assert "declare different prevalences" in captured.err and "Beware: the runs declare" in captured.out
 
 
 def test_a_run_without_cases_is_said_to_be_too_old(output: Output) -> None:

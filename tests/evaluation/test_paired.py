@@ -115,3 +115,12 @@ def test_other_labels_are_refused() -> None:
     swapped = labels.model_copy(update={"names": tuple(reversed(labels.names))})
     with pytest.raises(ConfigurationError, match="their labels differ"):
         compare(run(noise=1.0), JudgedRun(records(noise=1.0), described(labels=swapped)))
+
+
+def test_studies_are_compared_where_the_task_judges_studies() -> None:
+    """Of three studies of two images, one has findings that contradict each other, and is left out of both."""
+    first, second = (
+        JudgedRun(records(noise=noise), described(unit="study", study_score="mean")) for noise in (3.0, 1.0)
+    )
+    found = compare(first, second, draws=50)
+    assert (found.images, found.evaluation.unit, found.evaluation.overall.examples) == (60, "study", 20)
