@@ -28,12 +28,9 @@ from typing import Any
 import cv2
 import numpy as np
 from ratios import Ratio, load_average, print_result
+from untrained_model import make_untrained_model
 
-from data_schemas.description import Calibration, ModelDescription
-from data_schemas.schema import build_schema
 from data_schemas.served_folder import version_folders
-from data_schemas.task import Task
-from data_schemas.task_file import load_task, task_to_json
 from imaging.example import serving_examples
 from serving.client import ModelClient
 from serving.tensors import string_array
@@ -48,7 +45,7 @@ def main() -> int:
     arguments, load = _parse(), load_average()
     _quieten()
     with tempfile.TemporaryDirectory() as scratch:
-        version = _version_folder(arguments.model) if arguments.model else _make_model(Path(scratch))
+        version = _version_folder(arguments.model) if arguments.model else make_untrained_model(Path(scratch))
         details = {"model": str(arguments.model or "MobileNet 0.25 at 224 x 224, random weights")}
         blocks, request_bytes = _measure(version, arguments)
     details |= {
@@ -86,55 +83,6 @@ def _version_folder(model: Path) -> Path:
     if not folders:
         raise SystemExit(f"{model} has no version folder: give OUTPUT/serving/TASK")
     return folders[max(folders)].resolve()
-
-
-def _make_model(folder: Path) -> Path:
-    """Returns a version folder with an untrained network and its Transform graph, as `models.export` writes it."""
-    import absl.logging
-    import tensorflow_transform as tft
-
-    from models.export import export_model
-    from models.network import build_network
-    from models.scope import fit_scope
-    from models.split_data import SplitData
-
-    absl.logging.set_verbosity(absl.logging.ERROR)
-    task = load_task("chest_xray_pneumonia")
-    mobilenet = task.model.model_copy(update={"backbone": "mobilenet", "alpha": 0.25, "weights": "none"})
-    size = task.image.model_copy(update={"size": (224, 224), "max_side": 512})
-    task = task.model_copy(update={"model": mobilenet, "image": size})
-    _write_transform_graph(task, folder / "transform")
-    description = ModelDescription(
-        task=task,
-        operating_points=dict.fromkeys(task.labels.names, 0.5),
-        prevalence=dict.fromkeys(task.labels.names, 1 / len(task.labels.names)),
-        calibration=Calibration.identity(len(task.labels.names)),
-        radflow_version="benchmark",
-    )
-    network = build_network(task, weights=None)
-    transform = tft.TFTransformOutput(str(folder / "transform"))
-    pixels = np.random.default_rng(1).random((64, *task.image.size, task.channels), np.float32)
-    names = tuple(map(str, range(64)))
-    scope = fit_scope(network, SplitData(pixels, np.zeros(64, np.int64), names, names), seed=1)
-    export_model(network, transform, description=description, scope=scope, folder=folder / "model")
-    return folder / "model"
-
-
-def _write_transform_graph(task: Task, folder: Path) -> None:
-    """Writes what the Transform step would: the task's preprocessing function needs no data, having no analyzer."""
-    import apache_beam as beam
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
-
-    from models.preprocessing import preprocessing_fn
-
-    metadata = DatasetMetadata(build_schema(task))
-    function = partial(preprocessing_fn, custom_config={"task": task_to_json(task)})
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp"), force_tf_compat_v1=False):
-        nothing = pipeline | beam.Create([])
-        transform = (nothing, metadata) | tft_beam.AnalyzeDataset(function)
-        transform | tft_beam.WriteTransformFn(str(folder))
-        metadata | tft_beam.WriteMetadata(str(folder / "metadata"), pipeline)
 
 
 def _measure(version: Path, arguments: argparse.Namespace) -> tuple[list[tuple[float, float]], int]:
