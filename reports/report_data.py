@@ -11,7 +11,7 @@ from data_schemas.ingest_report import IngestReport
 from data_schemas.stress_results import StressResults
 from data_schemas.tuning_results import TuningResults
 from evaluation.evaluation import Evaluation
-from evaluation.gates import GateResult
+from evaluation.gate_results import GateResult
 from reports.data_check import DataCheckReport
 
 Outcome = Literal["true positive", "false positive", "false negative", "true negative"]

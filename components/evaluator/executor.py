@@ -25,7 +25,7 @@ from data_schemas.errors import ConfigurationError
 from data_schemas.model_files import ASSETS, DESCRIPTION_FILE, NO_CHAMPION, REASON, USABLE
 from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
-from evaluation.gates import Champion, Comparison, GateResult, missed_text
+from evaluation.gate_results import Champion, Comparison, GateResult, missed_text
 
 TASK_KEY = "task"
 LEDGER_KEY = "looks_ledger"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.evaluation import Evaluation
-from evaluation.gates import GateResult
+from evaluation.gate_results import GateResult
 from evaluation.judged import Records
 
 GATES_FILE = "gates.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluation.gates import GateResult
+from evaluation.gate_results import GateResult
 from reports.estimates import number
 from reports.page import Cell, Chapter, Table, Tag, Tone
 from reports.report_data import ReportData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluation.gates import GateResult
+from evaluation.gate_results import GateResult
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary
 from reports.estimates import count, listed, number, out_of_a_hundred, slice_name

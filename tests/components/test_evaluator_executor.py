@@ -21,7 +21,7 @@ from data_schemas.errors import ConfigurationError
 from data_schemas.model_files import NO_CHAMPION
 from data_schemas.task import Task
 from data_schemas.task_file import task_to_json
-from evaluation.gates import GateResult
+from evaluation.gate_results import GateResult
 
 pytestmark = pytest.mark.pipeline
 

@@ -11,7 +11,8 @@ from data_schemas.metrics import METRICS
 from data_schemas.task import Task
 from evaluation.evaluation import Evaluation
 from evaluation.fairness import Fairness, Gap
-from evaluation.gates import Champion, Comparison, GateResult, judge_gates, missed_text
+from evaluation.gate_results import Champion, Comparison, GateResult, missed_text
+from evaluation.gates import judge_gates
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary
 from tests.models.tasks import demo_task

@@ -10,7 +10,8 @@ import pytest
 
 from data_schemas.task_file import load_task
 from evaluation.evaluation import Judged, evaluate
-from evaluation.gates import Champion, Comparison, GateResult, judge_gates
+from evaluation.gate_results import Champion, Comparison, GateResult
+from evaluation.gates import judge_gates
 from evaluation.summary import Cases
 
 TASK = load_task("chest_xray_abnormal")

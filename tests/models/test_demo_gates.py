@@ -11,7 +11,8 @@ from data_schemas.description import ModelDescription
 from evaluation.calibration import calibrated_logits, to_probabilities
 from evaluation.decision_rules import CalibrationCases, fit_decision_rules
 from evaluation.evaluation import Judged, evaluate
-from evaluation.gates import Champion, Comparison, judge_gates, missed_text
+from evaluation.gate_results import Champion, Comparison, missed_text
+from evaluation.gates import judge_gates
 from evaluation.judged import Records, judged_cases
 from models.fitting import Forward
 from models.training import Trained, train

@@ -10,7 +10,7 @@ from data_schemas.metrics import METRICS
 from evaluation.curves import Curves
 from evaluation.evaluation import Evaluation
 from evaluation.fairness import Fairness, Gap
-from evaluation.gates import GateResult
+from evaluation.gate_results import GateResult
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary
 from reports.report_data import (
