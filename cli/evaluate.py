@@ -102,13 +102,13 @@ def _report(version: Path, description: ModelDescription, tally: Tally, images: 
     import numpy as np
 
     from evaluation.evaluation import Judged, evaluate
+    from evaluation.judged import at_declared_prevalence
     from evaluation.shift import shifts
     from reports.external_validation import ExternalValidation, Shift
 
     task, there = description.task, _training_data(version)
-    evaluation = evaluate(
-        Judged(tally.cases(), description.operating_points), task.labels, slices=task.slices, unit=task.unit
-    )
+    judged = Judged(at_declared_prevalence(tally.cases(), description), description.operating_points)
+    evaluation = evaluate(judged, task.labels, slices=task.slices, unit=task.unit)
     patients = np.array(images.patients)
     shift = Shift(
         features=None if there is None else shifts(there, images.columns(), patients),

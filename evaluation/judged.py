@@ -63,7 +63,12 @@ def judged_cases(records: Records, description: ModelDescription) -> Cases:
         records: every image.
         description: the model's.
     """
-    task, cases = description.task, _cases(records, description)
+    return at_declared_prevalence(_cases(records, description), description)
+
+
+def at_declared_prevalence(cases: Cases, description: ModelDescription) -> Cases:
+    """Returns cases with probabilities and weights of the prevalence that the model's task declares, if it does."""
+    task = description.task
     if description.deployment_prevalence is None:
         return cases
     shift = logit_shift(description.prevalence, description.deployment_prevalence, task.labels)

@@ -88,6 +88,7 @@ class ExternalValidation:
             "operating_points": {name: self.description.operating_points[name] for name in self.summary.findings},
             "prevalence": self.prevalence,
             "calibration_prevalence": {name: self.description.prevalence.get(name) for name in self.summary.findings},
+            "deployment_prevalence": self.description.deployment_prevalence,
             "calibrated": self.description.calibrated,
             **{name: evaluation[name] for name in ("unit", "slices", "curves", "fairness")},
             "shift": self.shift.to_json(),
@@ -161,7 +162,12 @@ class ExternalValidation:
             if self.description.calibrated
             else f"The scores are not calibrated; the operating points were chosen where the prevalence was: {then}."
         )
-        return f"PPV and NPV hold for this data's prevalence: {here}.\n{calibrated}"
+        declared = self.description.deployment_prevalence
+        if declared is None:
+            return f"PPV and NPV hold for this data's prevalence: {here}.\n{calibrated}"
+        wanted = ", ".join(f"{name} {_share(declared[name])}" for name in self.prevalence)
+        said = f"PPV, NPV, calibration and Brier score hold for the prevalence that the task declares: {wanted}."
+        return f"{said}\nIn this data it is: {here}.\n{calibrated}"
 
 
 def reasons_text(rejected: Counter[tuple[str, str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 from data_schemas.description import Calibration, ModelDescription
 from data_schemas.metrics import METRICS
@@ -130,3 +131,12 @@ def test_scores_that_may_be_chance_are_called_so_first_whatever_the_shift() -> N
     assert "Not shown to work here" in page
     assert "For nodule and cavity it is not shown that the scores are better than chance." in page
     assert "Not shown to work here" not in external_page(_report())
+
+
+def test_a_declared_prevalence_is_what_predictive_values_hold_for() -> None:
+    report = _report(calibrated=True)
+    declared = {"normal": 0.97, "nodule": 0.02, "cavity": 0.01}
+    described = report.description.model_copy(update={"deployment_prevalence": declared})
+    text = replace(report, description=described).to_text()
+    assert "PPV, NPV, calibration and Brier score hold for the prevalence that the task declares: nodule 2.0 %" in text
+    assert "In this data it is: nodule 12.5 %" in text
