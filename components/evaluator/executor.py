@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from absl import logging
@@ -64,7 +65,10 @@ class Executor(tfx_executor.Executor):
         )
         config = proto_utils.proto_to_json(eval_config(judgement))
         inputs = {key: value for key, value in input_dict.items() if served or key != specs.BASELINE_MODEL_KEY}
-        super().Do(inputs, output_dict, {**exec_properties, specs.EVAL_CONFIG_KEY: config})
+        # TFMA calls a signature by position, which TensorFlow refuses, with the whole batch written out in the refusal,
+        # before it tries again by name. Written short, that costs nothing; in full, as much as the prediction.
+        with np.printoptions(threshold=1, edgeitems=1):
+            super().Do(inputs, output_dict, {**exec_properties, specs.EVAL_CONFIG_KEY: config})
         note_look(ledger, patients=set(patients), model=model.uri)
         _keep(artifact_utils.get_single_uri(output_dict[specs.EVALUATION_KEY]))
 
