@@ -144,7 +144,7 @@ class ExternalValidation:
         else:
             shifted = [f"{one.feature} ({one.distance:.2f})" for one in self.shift.features if one.shifted]
             parts.append(
-                f"Unlike the training images, of 1 at most: {', '.join(shifted)}."
+                f"How unlike the training images these are (0 alike, 1 apart): {', '.join(shifted)}."
                 if shifted
                 else "In brightness, contrast, sharpness, age, sex, manufacturer and view, as far as known, the images "
                 "are like the training images."

@@ -90,7 +90,7 @@ def test_json_has_slices_and_the_shift() -> None:
 
 
 def test_the_text_names_what_is_unlike_the_training_images() -> None:
-    assert "Unlike the training images, of 1 at most: mean (0.75)." in _report().to_text()
+    assert "How unlike the training images these are (0 alike, 1 apart): mean (0.75)." in _report().to_text()
     assert "the images are like the training images" in _report(shift=Shift([NONE])).to_text()
     text = _report(shift=Shift(None, 0.125)).to_text()
     assert "does not say what its training images were like" in text and "12.5 % of them out of its scope" in text
