@@ -41,7 +41,7 @@ test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
 	@$(PYTEST) -q -m 'not pipeline and not seeds and not fuzz and not backbones'
 
 .PHONY: test-seeds
-test-seeds: .venv ## train on several seeds and check that the demo's result does not hang on one
+test-seeds: .venv ## train the demo, on several seeds: results, gates and heatmaps
 	@$(PYTEST) -q -m seeds --timeout 2400
 
 .PHONY: test-fuzz

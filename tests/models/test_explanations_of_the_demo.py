@@ -1,6 +1,6 @@
-"""Explanations of a network that has learnt something: sanity checks on the sample's lesions.
+"""Explanations of a network that has learnt something: sanity checks on the sample's lesions. `make test-seeds`.
 
-The whole demo, 600 studies and three seeds, is in `make test-seeds`.
+On one small sample, and on three of 600 studies.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from models.network import build_network
 from tests.models.tasks import demo_task
 from tests.models.test_explanation_checks import edges
 from tests.models.trained_demo import TrainedDemo, train_demo
+
+pytestmark = pytest.mark.seeds  # it trains the demo; `test_explanations.py` has what a small network shows
 
 SERVED = [layer_cam, integrated_gradients]
 CHANGED = 0.3
@@ -67,7 +69,6 @@ def test_attributions_add_up_to_what_the_image_adds_to_the_logit(small: TrainedD
     assert np.abs(added - expected).sum() <= 0.03 * np.abs(expected).sum()
 
 
-@pytest.mark.seeds
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_maps_of_the_demo_point_at_lesions_of_unseen_patients(tmp_path: Path, seed: int) -> None:
     demo = train_demo(tmp_path, studies=600, seed=seed)
