@@ -298,7 +298,7 @@ def _p_value(measures: Sequence[_Measure]) -> float | None:
         if len(rates) == 2:
             return float(stats.fisher_exact(np.round(table).astype(int)).pvalue)
         return float(stats.chi2_contingency(table, correction=False).pvalue)
-    scaled = [_on_a_line(measure) for measure in measures]
+    scaled = [_with_variance(measure) for measure in measures]
     if any(one is None for one in scaled):
         return None
     values, variances = np.array([one for one in scaled if one is not None]).T
@@ -308,15 +308,15 @@ def _p_value(measures: Sequence[_Measure]) -> float | None:
     return float(stats.chi2.sf(np.sum((values - mean) ** 2 / variances), len(values) - 1))
 
 
-def _on_a_line(measure: _Measure) -> tuple[float, float] | None:
-    """Returns value and variance on a scale without ends, from the limits, so that few patients count as few."""
+def _with_variance(measure: _Measure) -> tuple[float, float] | None:
+    """Returns value and variance, from the width of the limits, so that few patients count as few.
+
+    On the value's own scale: on the logit's, an AUROC of 1 lies infinitely far from one that is a little less.
+    """
     limits = measure.limits(CONFIDENCE)
     if limits is None:
         return None
-    ends, value = np.array(limits), measure.value
-    if isinstance(measure.of, ClusteredAuroc):
-        ends, value = special.logit(np.clip(ends, 1e-6, 1 - 1e-6)), float(special.logit(np.clip(value, 1e-6, 1 - 1e-6)))
-    return float(value), float(((ends[1] - ends[0]) / (2 * stats.norm.ppf((1 + CONFIDENCE) / 2))) ** 2)
+    return measure.value, ((limits[1] - limits[0]) / (2 * float(stats.norm.ppf((1 + CONFIDENCE) / 2)))) ** 2
 
 
 def _corrected(gaps: Sequence[Gap]) -> tuple[Gap, ...]:

@@ -124,6 +124,19 @@ def test_equal_groups_are_rarely_called_different() -> None:
     assert alarms <= 16
 
 
+def test_a_group_without_an_error_is_not_told_from_one_with_few() -> None:
+    """AUROC 1 among 25 patients with the finding and 40 without, against .964 among as many: no disparity."""
+    labels = Labels(type="multi_label", names=("mass",))
+    truth = np.tile(np.repeat([1, 0], [25, 40]), 2)
+    scores = np.where(truth == 1, 0.8, 0.2)
+    scores[65:67] = 0.1  # two patients of the second group are missed
+    groups = {"sex": np.repeat(["M", "F"], 65)}
+    cases = Cases(np.arange(130), truth[:, np.newaxis], scores[:, np.newaxis], groups=groups)
+    gap = _gap(fairness(cases, labels, {"mass": 0.5}), "mass", "auroc")
+    assert gap.groups["M"].value == 1.0 and gap.groups["F"].value == pytest.approx(23 / 25)
+    assert gap.p_value > 0.05
+
+
 def test_holm_is_statsmodels() -> None:
     values = [0.01, 0.04, 0.03, 0.005, 0.9, 0.03]
     assert holm_adjusted(values) == pytest.approx(multipletests(values, method="holm")[1])
