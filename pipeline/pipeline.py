@@ -49,17 +49,8 @@ def create_pipeline(settings: PipelineSettings) -> Pipeline:
 
 
 def _components(settings: PipelineSettings) -> list[Any]:
-    task, records, digests = task_to_json(settings.task), records_json(settings.task), settings.code_digests
-    example_gen = DicomExampleGen(
-        manifest=settings.private_manifest,
-        task=records,
-        pseudonym_key=settings.pseudonym_key,
-        fingerprint=settings.fingerprint,
-        pseudonym_key_id=settings.pseudonym_key_id,
-        withdrawals=withdrawals(settings.output),
-        withdrawals_digest=settings.withdrawals_digest,
-        code_digest=digests["ingest"],
-    )
+    task, digests = task_to_json(settings.task), settings.code_digests
+    example_gen = _example_gen(settings)
     examples, ingest_report = example_gen.outputs["examples"], example_gen.outputs["ingest_report"]
     statistics = statistics_gen(examples, features=tabular_features(settings.task))
     schema_gen = ImportSchemaGen(schema_file=str(settings.schema))
@@ -88,7 +79,47 @@ def _components(settings: PipelineSettings) -> list[Any]:
     trainer = _trainer(settings, examples=examples, transform=transform, tuner=tuner)
     before_push = _judges(settings, examples=examples, ingest_report=ingest_report, trainer=trainer)
     evaluator, canary = before_push[-2:]
-    pusher = Pusher(
+    pusher = _pusher(settings, trainer=trainer, evaluator=evaluator, canary=canary)
+    stress_test = StressTest(model=trainer.outputs["model"], examples=examples, code_digest=digests["stress_test"])
+    # It judges nothing: a push never waits for it.
+    stress_test.add_upstream_node(evaluator)
+    stress_test.add_upstream_node(pusher)
+    found = {
+        "tuner_results": tuner.outputs["tuner_results"] if isinstance(tuner, Tuner) else None,
+        "examples": examples,
+        "ingest_report": ingest_report,
+        "data_check": data_check.outputs["report"],
+        "evaluation": evaluator.outputs["evaluation"],
+        "blessing": evaluator.outputs["blessing"],
+        "infra_blessing": canary.outputs["blessing"],
+        "stress": stress_test.outputs["stress"],
+    }
+    report = ModelReport(
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        found=found,
+        report_folder=settings.reports,
+        code_digests=digests,
+    )
+    front = [example_gen, statistics, schema_gen, validator, data_check, transform]
+    return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher, stress_test, report]
+
+
+def _example_gen(settings: PipelineSettings) -> DicomExampleGen:
+    return DicomExampleGen(
+        manifest=settings.private_manifest,
+        task=records_json(settings.task),
+        pseudonym_key=settings.pseudonym_key,
+        fingerprint=settings.fingerprint,
+        pseudonym_key_id=settings.pseudonym_key_id,
+        withdrawals=withdrawals(settings.output),
+        withdrawals_digest=settings.withdrawals_digest,
+        code_digest=settings.code_digests["ingest"],
+    )
+
+
+def _pusher(settings: PipelineSettings, *, trainer: Trainer, evaluator: Evaluator, canary: ServingCanary) -> Pusher:
+    return Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=canary.outputs["blessing"],
@@ -98,30 +129,6 @@ def _components(settings: PipelineSettings) -> list[Any]:
         # What is served may have been removed or rolled back since: pushing is never answered from the cache.
         custom_config={"run_nonce": settings.run_nonce},
     )
-    stress_test = StressTest(
-        model=trainer.outputs["model"], examples=examples, code_digest=settings.code_digests["stress_test"]
-    )
-    # It judges nothing: a push never waits for it.
-    stress_test.add_upstream_node(evaluator)
-    stress_test.add_upstream_node(pusher)
-    front = [example_gen, statistics, schema_gen, validator, data_check, transform]
-    report = ModelReport(
-        model=trainer.outputs["model"],
-        model_run=trainer.outputs["model_run"],
-        found={
-            "tuner_results": tuner.outputs["tuner_results"] if isinstance(tuner, Tuner) else None,
-            "examples": examples,
-            "ingest_report": ingest_report,
-            "data_check": data_check.outputs["report"],
-            "evaluation": evaluator.outputs["evaluation"],
-            "blessing": evaluator.outputs["blessing"],
-            "infra_blessing": canary.outputs["blessing"],
-            "stress": stress_test.outputs["stress"],
-        },
-        report_folder=settings.reports,
-        code_digests=digests,
-    )
-    return [*front, *([tuner] if tuner else []), trainer, *before_push, pusher, stress_test, report]
 
 
 def _judges(settings: PipelineSettings, *, examples: Any, ingest_report: Any, trainer: Trainer) -> list[Any]:

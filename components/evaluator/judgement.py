@@ -11,17 +11,16 @@ import base64
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 from numpy.typing import NDArray
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.evaluator.records import Case, Gatherer
+from components.evaluator.records import Case, GatheringCombiner
 from data_schemas.description import ModelDescription
 from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
@@ -90,27 +89,19 @@ def _computations(
     """Returns one computation for all names; TFMA drops its copies, since their keys are the same."""
     del name
     combiner = JudgementCombiner(Judgement(**judgement), model_name, eval_config)
-    return [
-        metric_types.MetricComputation(keys=combiner.keys, preprocessors=[combiner.preprocessor], combiner=combiner)
-    ]
+    return [combiner.computation()]
 
 
-class JudgementCombiner(beam.CombineFn):
+class JudgementCombiner(GatheringCombiner):
     """Gathers every case of a split, with both models' scores, and judges at the end.
 
     A case is some hundred bytes, so a million of them fit in memory.
     """
 
     def __init__(self, judgement: Judgement, model_name: str, eval_config: Any) -> None:
-        self._judgement = judgement
-        self._model_name = model_name
+        self._judgement, self._model_name = judgement, model_name
         self._task = task_from_json(judgement.task)
-        self._gatherer = Gatherer(self._task, list(judgement.descriptions), eval_config)
-
-    @property
-    def preprocessor(self) -> metric_types.FeaturePreprocessor:
-        """What asks TFMA for the features that a case has."""
-        return self._gatherer.preprocessor
+        super().__init__(self._task, list(judgement.descriptions), eval_config)
 
     @property
     def keys(self) -> list[metric_types.MetricKey]:
@@ -118,24 +109,11 @@ class JudgementCombiner(beam.CombineFn):
         names = [JUDGEMENT, CASES, *map(refusal, judged_gates(self._task))]
         return [self._key(name) for name in names]
 
-    def create_accumulator(self) -> list[Case]:
-        """Returns no cases."""
-        return []
-
-    def add_input(self, accumulator: list[Case], element: Any) -> list[Case]:
-        """Returns the cases with one more."""
-        accumulator.append(self._gatherer.case(element))
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[Case]]) -> list[Case]:
-        """Returns the cases of all parts."""
-        return [case for accumulator in accumulators for case in accumulator]
-
     def extract_output(self, accumulator: list[Case]) -> dict[metric_types.MetricKey, Any]:
         """Returns the verdicts; for a slice, which has none, nan, since TFMA misses what is not there."""
         if len(accumulator) != self._judgement.records:
             return {self._key(refusal(name)): math.nan for name in judged_gates(self._task)}
-        records = [self._gatherer.records(accumulator, at) for at in range(len(self._judgement.descriptions))]
+        records = [self.records(accumulator, at) for at in range(len(self._judgement.descriptions))]
         evaluation = self._evaluation(records)
         champion = Champion(Comparison(self._judgement.comparison), self._judgement.reason)
         gates = judge_gates(self._task, evaluation, champion)

@@ -7,14 +7,13 @@ model's operating points and masks what is unknown. Intervals and gates are `com
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import apache_beam as beam
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.evaluator.records import Case, Gatherer
+from components.evaluator.records import Case, GatheringCombiner
 from data_schemas.description import ModelDescription
 from data_schemas.metrics import METRICS
 from data_schemas.task import Labels
@@ -46,23 +45,16 @@ def _computations(
     """Returns the computation of all of a model's metrics."""
     del name
     combiner = CaseCombiner(descriptions[model_name], model_name, eval_config)
-    return [
-        metric_types.MetricComputation(keys=combiner.keys, preprocessors=[combiner.preprocessor], combiner=combiner)
-    ]
+    return [combiner.computation()]
 
 
-class CaseCombiner(beam.CombineFn):
+class CaseCombiner(GatheringCombiner):
     """Gathers a slice's cases and summarizes them, without intervals, at the end."""
 
     def __init__(self, description: str, model_name: str, eval_config: Any) -> None:
         self._description = ModelDescription.model_validate_json(description)
         self._labels, self._model_name = self._description.task.labels, model_name
-        self._gatherer = Gatherer(self._description.task, [model_name], eval_config)
-
-    @property
-    def preprocessor(self) -> metric_types.FeaturePreprocessor:
-        """What asks TFMA for the features that a case has."""
-        return self._gatherer.preprocessor
+        super().__init__(self._description.task, [model_name], eval_config)
 
     @property
     def keys(self) -> list[metric_types.MetricKey]:
@@ -71,24 +63,11 @@ class CaseCombiner(beam.CombineFn):
             self._finding_key(finding, name) for finding in self._labels.findings for name in METRICS
         ]
 
-    def create_accumulator(self) -> list[Case]:
-        """Returns no cases."""
-        return []
-
-    def add_input(self, accumulator: list[Case], element: Any) -> list[Case]:
-        """Returns the cases with one more."""
-        accumulator.append(self._gatherer.case(element))
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[Case]]) -> list[Case]:
-        """Returns the cases of all parts."""
-        return [case for accumulator in accumulators for case in accumulator]
-
     def extract_output(self, accumulator: list[Case]) -> dict[metric_types.MetricKey, Any]:
         """Returns every value of the cases' summary, nan where it is not defined; nothing for no cases."""
         if not accumulator:
             return {}
-        cases = judged_cases(self._gatherer.records(accumulator, 0), self._description)
+        cases = judged_cases(self.records(accumulator, 0), self._description)
         summary = summarize(cases, self._labels, self._description.operating_points, draws=0)
         found: dict[metric_types.MetricKey, Any] = {
             self._task_key(name): _number(summary.value(None, name)) for name in task_metrics(self._labels)

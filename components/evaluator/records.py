@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
@@ -25,8 +26,8 @@ class Case(NamedTuple):
     groups: tuple[str, ...]
 
 
-class Gatherer:
-    """Reads records from TFMA's extracts.
+class GatheringCombiner(beam.CombineFn):
+    """Gathers the cases of a slice from TFMA's extracts; what is made of them, `keys` and `extract_output` say.
 
     Args:
         task: its labels and slices.
@@ -35,17 +36,35 @@ class Gatherer:
     """
 
     def __init__(self, task: Task, models: Sequence[str], eval_config: Any) -> None:
-        self._task, self._models, self._eval_config = task, tuple(models), eval_config
+        self._labels_type, self._models, self._eval_config = task.labels.type, tuple(models), eval_config
         names = sorted({name for slice_ in task.slices for name in slice_})
         self._columns = {name: features.slice_feature(name) for name in names}
 
     @property
-    def preprocessor(self) -> metric_types.FeaturePreprocessor:
-        """What asks TFMA for the features that a case has."""
-        own = [features.PATIENT, features.STUDY, features.EXAMPLE_ID]
-        return metric_types.FeaturePreprocessor(feature_keys=[*own, *self._columns.values()])
+    def keys(self) -> list[metric_types.MetricKey]:
+        """Every key that `extract_output` fills."""
+        raise NotImplementedError
 
-    def case(self, element: Any) -> Case:
+    def computation(self) -> metric_types.MetricComputation:
+        """Returns what TFMA runs: the features that a case has are asked for, and this combines them."""
+        own = [features.PATIENT, features.STUDY, features.EXAMPLE_ID]
+        asked = metric_types.FeaturePreprocessor(feature_keys=[*own, *self._columns.values()])
+        return metric_types.MetricComputation(keys=self.keys, preprocessors=[asked], combiner=self)
+
+    def create_accumulator(self) -> list[Case]:
+        """Returns no cases."""
+        return []
+
+    def add_input(self, accumulator: list[Case], element: Any) -> list[Case]:
+        """Returns the cases with one more."""
+        accumulator.append(self._case(element))
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[list[Case]]) -> list[Case]:
+        """Returns the cases of all parts."""
+        return [case for accumulator in accumulators for case in accumulator]
+
+    def _case(self, element: Any) -> Case:
         """Returns a record as a case."""
         found, label = element.features, None
         scores, raw = [], []
@@ -81,7 +100,7 @@ class Gatherer:
 
     def _label(self, label: Any) -> Any:
         flat = np.asarray(label).reshape(-1)
-        return np.int64(flat[0]) if self._task.labels.type == "multi_class" else flat.astype(np.int64)
+        return np.int64(flat[0]) if self._labels_type == "multi_class" else flat.astype(np.int64)
 
 
 def _identity(case: Case) -> bytes:
