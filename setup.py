@@ -29,6 +29,7 @@ setup(
         "reports.checklists",
         "reports.exports",
         "serving",
+        "serving.gateway",
         "serving.server",
     ],
     py_modules=["local_runner"],

@@ -9,6 +9,9 @@
     ├── GateRefused               3  the model missed a gate; what was served before stays
     ├── DataRefused               4  the data does not do for the task; DataCheck's report or the message says why
     ├── CanaryRefused             5  the exported model does not serve what the Trainer computed
+    ├── DriftAlert                6  what is served is not like what the model was trained or tested on
+    ├── AuditBroken               7  an entry of an audit log was changed, removed or added by another way
+    ├── ModelAltered              8  a version's files are not those that the Pusher wrote
     ├── TrainingDiverged          1  the loss or the scores are no numbers any more; says what to lower
     ├── SearchFailed              1  a search for hyperparameters found none, or lost a worker; run again to go on
     ├── ModelServerError          1  the model server is away, or answered with an error
@@ -89,6 +92,24 @@ class CanaryRefused(RadflowError):
     """The exported model, served, does not give what the Trainer computed."""
 
     exit_code = 5
+
+
+class DriftAlert(RadflowError):
+    """What is served differs from what the model was trained or tested on by more than was allowed."""
+
+    exit_code = 6
+
+
+class AuditBroken(RadflowError):
+    """The hashes of an audit log do not make a chain."""
+
+    exit_code = 7
+
+
+class ModelAltered(RadflowError):
+    """A version's files differ from the SHA-256 sums that were written with them."""
+
+    exit_code = 8
 
 
 class TrainingDiverged(RadflowError):
