@@ -38,7 +38,7 @@ test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
 
 .PHONY: test-unit
 test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
-	@$(PYTEST) -q -m 'not pipeline and not seeds and not fuzz and not backbones'
+	@$(PYTEST) -q -m 'not pipeline and not seeds and not fuzz and not backbones and not load'
 
 .PHONY: test-seeds
 test-seeds: .venv ## train the demo, on several seeds: results, gates and heatmaps
@@ -52,8 +52,12 @@ test-fuzz: .venv ## inspect 20,000 mutated DICOM files in processes of their own
 test-backbones: .venv ## build, train, serve and explain every backbone
 	@$(PYTEST) -q -m backbones --timeout 2400
 
+.PHONY: test-load
+test-load: .venv ## minutes of requests to the model server and of uploads to the gateway
+	@$(PYTEST) -q -m load --timeout 2400
+
 .PHONY: test-all
-test-all: test test-seeds test-fuzz test-backbones ## run every test; the slow targets take up to 40 minutes each
+test-all: test test-seeds test-fuzz test-backbones test-load ## run every test; the slow targets take up to 40 minutes each
 
 .PHONY: lint
 lint: .venv ## check style, formatting, types and the import rules
