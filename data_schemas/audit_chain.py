@@ -26,7 +26,7 @@ class AuditEntry(BaseModel):
     Attributes:
         number: from 1, without a gap.
         at: when, in UTC.
-        actor: who, as a keyed hash or a role's name.
+        actor: who, as a keyed hash or a role's name; of an approval the name that stands for it.
         action: what, e.g. `approve`.
         subject: to what, e.g. `synthetic_chest/3`; a random id, never an identifier of a patient.
         details: whatever else there is to say of it, as JSON.

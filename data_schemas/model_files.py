@@ -11,6 +11,15 @@ TRAINING_PATIENTS_FILE = "training_patients.json"
 TRAINING_DATA_FILE = "training_data.json"
 """In `ASSETS`: `TrainingData`, what the training images were like, in quantiles and shares."""
 
+SUMS_FILE = "SHA256SUMS"
+"""In `ASSETS` of a pushed version: the SHA-256 of each of its other files, in coreutils' format."""
+WARM_UP_FILE = "tf_serving_warmup_requests"
+"""In `ASSETS` of a pushed version: requests that a model server runs before it answers others; the name is its own."""
+EVALUATION_FILE = "evaluation.json"
+"""In `ASSETS` of a pushed version: `ServedEvaluation`, how good it was on the test split."""
+ADDED_FILES = (SUMS_FILE, WARM_UP_FILE, EVALUATION_FILE)
+"""What the Pusher puts into `ASSETS`: no part of the model that was trained."""
+
 EVAL_SCORES_FILE = "eval_scores.json"
 """In the Trainer's `model_run`: `example_ids` and their `scores`, as the Trainer computed them in process."""
 HISTORY_FILE = "history.json"

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from data_schemas.errors import ConfigurationError
+from data_schemas.model_files import ADDED_FILES, ASSETS
 
 _CHUNK = 1 << 20
 _VERSION = re.compile(r"[0-9]+")
@@ -55,9 +56,13 @@ def resolve_version(folder: Path) -> Path:
 
 
 def model_digest(version: Path) -> str:
-    """Returns a SHA-256 over the names and bytes of every file of a model, in hex."""
+    """Returns a SHA-256 over the names and bytes of every file of a model, in hex.
+
+    What the Pusher adds is left out, so that a model and the version that it became have one digest.
+    """
     digest = hashlib.sha256()
-    for path in sorted(path for path in version.rglob("*") if path.is_file()):
+    added = {version / ASSETS / name for name in ADDED_FILES}
+    for path in sorted(path for path in version.rglob("*") if path.is_file() and path not in added):
         digest.update(f"{path.relative_to(version)}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):

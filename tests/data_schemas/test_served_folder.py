@@ -46,3 +46,14 @@ def test_the_state_changes_when_another_model_is_served(tmp_path: Path) -> None:
     before = served_state(tmp_path)
     _version(tmp_path / "2", "b")
     assert served_state(tmp_path) != before
+
+
+def test_what_the_pusher_adds_is_no_part_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_text("a")
+    (tmp_path / "assets.extra").mkdir()
+    before = model_digest(tmp_path)
+    for name in ("SHA256SUMS", "tf_serving_warmup_requests", "evaluation.json"):
+        (tmp_path / "assets.extra" / name).write_text("x")
+    assert model_digest(tmp_path) == before
+    (tmp_path / "evaluation.json").write_text("x")
+    assert model_digest(tmp_path) != before, "such a name elsewhere is the model's own"

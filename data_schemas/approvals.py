@@ -1,0 +1,176 @@
+"""Who approved which served version for use, in the hash-chained audit log `OUTPUT/serving/audit.jsonl`.
+
+The last entry about a model counts: an approval of another version, older or newer, takes the place of the one before,
+and a withdrawal leaves the model without an approved version.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data_schemas.audit_chain import AuditEntry, check_chain, sealed
+from data_schemas.errors import AuditBroken, ConfigurationError
+
+AUDIT_FILE = "audit.jsonl"
+APPROVE, WITHDRAW = "approve", "withdraw_approval"
+_LOCK_FILE = ".lock"
+
+
+class Approval(BaseModel):
+    """A person's statement that a version may be used.
+
+    Attributes:
+        model, version: what was approved: `OUTPUT/serving/MODEL/VERSION`.
+        by, role: who, and as what.
+        statement: in their words.
+        at: when, in UTC.
+        digest: `data_schemas.digests.content_digest` of the version at that time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    version: int
+    by: str
+    role: str
+    statement: str
+    at: datetime
+    digest: str
+
+
+def read_audit(serving_root: Path) -> list[AuditEntry]:
+    """Returns every entry of the audit log, oldest first, after checking the chain.
+
+    A last line without its end is left out: its writer was cut off, and did not say that it was done.
+
+    Args:
+        serving_root: `OUTPUT/serving`; none of it needs to exist.
+
+    Raises:
+        AuditBroken: a line is no entry, or the entries make no chain.
+        ConfigurationError: the log cannot be read.
+    """
+    try:
+        data = (serving_root / AUDIT_FILE).read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigurationError(f"{serving_root / AUDIT_FILE} cannot be read: {error.strerror}") from error
+    entries = [_entry(number, line) for number, line in enumerate(data.split(b"\n")[:-1], 1)]
+    check_chain(entries)
+    return entries
+
+
+def read_approvals(serving_root: Path) -> dict[str, Approval]:
+    """Returns by model the approval that holds now.
+
+    Raises:
+        AuditBroken, ConfigurationError: as `read_audit`.
+    """
+    held: dict[str, Approval] = {}
+    for entry in read_audit(serving_root):
+        model = entry.subject.rpartition("/")[0]
+        if entry.action == APPROVE:
+            held[model] = approval_of(entry)
+        elif entry.action == WITHDRAW:
+            held.pop(model, None)
+    return held
+
+
+def approval_of(entry: AuditEntry) -> Approval:
+    """Returns what an entry with the action `approve` or `withdraw_approval` says.
+
+    Raises:
+        AuditBroken: it does not say all that an approval says.
+    """
+    model, _, version = entry.subject.rpartition("/")
+    try:
+        return Approval(model=model, version=int(version), by=entry.actor, at=entry.at, **entry.details)
+    except (TypeError, ValueError) as error:
+        raise AuditBroken(
+            f"audit log: entry {entry.number} is no approval that this version of Radflow reads"
+        ) from error
+
+
+def record(serving_root: Path, action: str, approval: Approval) -> AuditEntry:
+    """Appends an approval, or the withdrawal of one, to the audit log; on the disk when this returns.
+
+    Call it within `only_writer`.
+
+    Args:
+        serving_root: `OUTPUT/serving`.
+        action: `APPROVE` or `WITHDRAW`.
+        approval: what is recorded; of a withdrawal who withdraws, and why.
+
+    Raises:
+        AuditBroken, ConfigurationError: as `read_audit`; nothing is written then.
+    """
+    entries = read_audit(serving_root)
+    entry = sealed(
+        entries[-1] if entries else None,
+        at=approval.at,
+        actor=approval.by,
+        action=action,
+        subject=f"{approval.model}/{approval.version}",
+        details=approval.model_dump(include={"role", "statement", "digest"}),
+    )
+    _append(serving_root / AUDIT_FILE, entry.model_dump_json(), entries)
+    return entry
+
+
+@contextmanager
+def only_writer(serving_root: Path) -> Iterator[None]:
+    """Holds the lock on what lies beside the models for the block; waits for whoever holds it.
+
+    Raises:
+        ConfigurationError: the folder cannot be written.
+    """
+    try:
+        lock = (serving_root / _LOCK_FILE).open("a")
+    except OSError as error:
+        raise ConfigurationError(f"{serving_root} cannot be written: {error.strerror}") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _entry(number: int, line: bytes) -> AuditEntry:
+    try:
+        return AuditEntry.model_validate_json(line)
+    except ValidationError as error:
+        raise AuditBroken(
+            f"audit log: line {number} is no entry: it was changed, or written by something else"
+        ) from error
+
+
+def _append(path: Path, line: str, entries: Sequence[AuditEntry]) -> None:
+    """Adds one line behind the entries that were read, in one write, after cutting off what a killed writer left."""
+    with path.open("ab") as file:
+        whole = _whole_length(path)
+        if whole < path.stat().st_size:
+            file.truncate(whole)
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if not entries:
+        _flush_folder(path.parent)
+
+
+def _whole_length(path: Path) -> int:
+    """Returns the bytes up to the end of the last complete line."""
+    return path.read_bytes().rfind(b"\n") + 1
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
