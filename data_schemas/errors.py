@@ -14,11 +14,14 @@
     ├── ModelAltered              8  a version's files are not those that the Pusher wrote
     ├── TrainingDiverged          1  the loss or the scores are no numbers any more; says what to lower
     ├── SearchFailed              1  a search for hyperparameters found none, or lost a worker; run again to go on
-    ├── ModelServerError          1  the model server is away, or answered with an error
+    ├── ModelServerError          1  the model server answered with an error
+    │   ├── ModelServerAway          it does not answer at all, or not in time
+    │   └── ModelVersionUnknown      it does not serve the version or the label that was asked for (any more)
     └── ImageRejected             -  one record; it is counted and reported, and never ends a run
         ├── NotDicom                 status not_dicom
         ├── NoPixels                 status no_pixels
         ├── Unsupported              status unsupported
+        │   └── NotForTask              readable, but of a modality, view or intent that the task does not take
         └── Corrupt                  status corrupt
 
 Messages never carry patient data: no names, ids, dates, or paths of images.
@@ -27,7 +30,7 @@ Messages never carry patient data: no names, ids, dates, or paths of images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class RadflowError(Exception):
@@ -124,6 +127,14 @@ class ModelServerError(RadflowError):
     """The model server cannot be reached or answered with an error."""
 
 
+class ModelServerAway(ModelServerError):
+    """The model server does not answer, or not within the time given: try again later."""
+
+
+class ModelVersionUnknown(ModelServerError):
+    """The model server does not serve the version or the version label that was asked for: ask for another."""
+
+
 class ImageRejected(RadflowError):
     """One image cannot be used; `status` is the word that `radflow inspect` and the rejects table print."""
 
@@ -146,6 +157,19 @@ class Unsupported(ImageRejected):
     """Well-formed, but outside what Radflow or the task reads."""
 
     status = "unsupported"
+
+
+class NotForTask(Unsupported):
+    """An image that can be read and that the task does not take.
+
+    Args:
+        message: what was found, and what the task takes.
+        what: the attribute that is to blame.
+    """
+
+    def __init__(self, message: str, what: Literal["modality", "view", "intent"]) -> None:
+        super().__init__(message)
+        self.what = what
 
 
 class Corrupt(ImageRejected):

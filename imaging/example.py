@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas import features
-from data_schemas.errors import Unsupported
+from data_schemas.errors import NotForTask
 from data_schemas.task import Task
 from data_schemas.wire import example_pb2
 from imaging.ages import age_group
@@ -91,13 +91,51 @@ def training_examples(
     return tuple(found)
 
 
-def serving_examples(data: bytes, *, task: Task) -> tuple[ServingExample, ...]:
+@dataclass(frozen=True)
+class DeclaredHeader:
+    """What a person states of an image whose header does not say it.
+
+    Attributes:
+        modality, view: upper case; empty states nothing.
+        age_years: None states nothing.
+    """
+
+    modality: str = ""
+    view: str = ""
+    age_years: float | None = None
+
+
+NOTHING_DECLARED = DeclaredHeader()
+
+
+def serving_examples(
+    data: bytes, *, task: Task, declared: DeclaredHeader = NOTHING_DECLARED
+) -> tuple[ServingExample, ...]:
     """Returns the records that a model server is sent: the same pixels, without identity and label.
 
+    Args:
+        data: the file's bytes.
+        task: what the model wants.
+        declared: fills what the header does not say. It never goes before what the header says.
+
     Raises:
+        NotForTask: the header, or what is declared, says a modality, a view or an intent that the task does not take.
         NotDicom, NoPixels, Unsupported, Corrupt: as `training_examples`.
     """
-    return tuple(_serving_example(source, task) for source in read_frames(data, policy=task.image.frame))
+    frames = read_frames(data, policy=task.image.frame)
+    return tuple(_serving_example(_filled(source, declared), task) for source in frames)
+
+
+def _filled(source: SourceImage, declared: DeclaredHeader) -> SourceImage:
+    """Returns an image whose header says what is declared where it was silent."""
+    header = source.header
+    known = dataclasses.replace(
+        header,
+        modality=header.modality or declared.modality,
+        view=header.view or declared.view,
+        age_years=declared.age_years if header.age_years is None else header.age_years,
+    )
+    return dataclasses.replace(source, header=known)
 
 
 def _serving_example(source: SourceImage, task: Task) -> ServingExample:
@@ -184,15 +222,17 @@ def _check_accepted(header: SourceHeader, task: Task) -> None:
     no VOI that would show them.
     """
     if header.intent == "FOR PROCESSING" and not task.accepts_for_processing:
-        raise Unsupported(
+        raise NotForTask(
             "Presentation Intent Type is FOR PROCESSING: raw detector values, not made to be looked at; send the FOR "
-            "PRESENTATION image, or set accepts_for_processing: true in the task"
+            "PRESENTATION image, or set accepts_for_processing: true in the task",
+            "intent",
         )
     if header.modality and header.modality not in task.modalities:
         found = told(header.modality, MODALITIES)
-        raise Unsupported(f"the modality is {found}; the task takes {', '.join(task.modalities)}")
+        raise NotForTask(f"the modality is {found}; the task takes {', '.join(task.modalities)}", "modality")
     if header.view and task.views and header.view not in task.views:
-        raise Unsupported(f"the view is {told(header.view, VIEW_POSITIONS)}; the task takes {', '.join(task.views)}")
+        found = told(header.view, VIEW_POSITIONS)
+        raise NotForTask(f"the view is {found}; the task takes {', '.join(task.views)}", "view")
 
 
 def _header_slices(header: SourceHeader, row: ManifestRow | None, task: Task) -> dict[str, str]:

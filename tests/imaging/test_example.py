@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from data_schemas import features
-from data_schemas.errors import Corrupt, NoPixels, NotDicom, Unsupported
+from data_schemas.errors import Corrupt, NoPixels, NotDicom, NotForTask, Unsupported
 from data_schemas.features import UNKNOWN
 from data_schemas.task import Task
 from data_schemas.wire import example_pb2
-from imaging.example import TrainingExample, serving_examples, training_examples
+from imaging.example import DeclaredHeader, TrainingExample, serving_examples, training_examples
 from imaging.manifest import ManifestRow
 from imaging.pseudonyms import Pseudonyms
 
@@ -346,3 +346,27 @@ def test_a_manufacturer_that_repeats_the_patients_name_is_unknown(dicom: Any, ch
     assert parsed(train(data, chest_task).serialized)[features.MANUFACTURER] == [UNKNOWN]
     data = dicom(PIXELS, Manufacturer="Acme", PatientName="DOERING^JANE")
     assert parsed(train(data, chest_task).serialized)[features.MANUFACTURER] == ["ACME"]
+
+
+STATED = DeclaredHeader(modality="CR", view="AP", age_years=61.0)
+
+
+def test_what_is_declared_fills_what_a_file_does_not_say(chest_task: Task) -> None:
+    png = cv2.imencode(".png", PIXELS)[1].tobytes()
+    (only,) = serving_examples(png, task=chest_task, declared=STATED)
+    found = parsed(only.serialized)
+    assert (found[features.MODALITY], found[features.VIEW], found[features.AGE_YEARS]) == (["CR"], ["AP"], [61.0])
+    assert found[features.AGE_GROUP] == ["18+"]
+
+
+def test_what_is_declared_never_goes_before_the_header(dicom: Any, chest_task: Task) -> None:
+    data = dicom(PIXELS, **HEADER)
+    (only,) = serving_examples(data, task=chest_task, declared=STATED)
+    assert only.serialized == serve(data, chest_task)
+
+
+def test_what_is_declared_is_held_against_the_task_as_a_header_is(chest_task: Task) -> None:
+    png = cv2.imencode(".png", PIXELS)[1].tobytes()
+    with pytest.raises(NotForTask, match="the modality is CT; the task takes") as caught:
+        serving_examples(png, task=chest_task, declared=DeclaredHeader(modality="CT"))
+    assert caught.value.what == "modality"

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 
-from data_schemas.errors import ModelServerError
-from data_schemas.wire import example_pb2
-from serving.client import ModelClient
+from data_schemas.errors import ConfigurationError, ModelServerAway, ModelServerError, ModelVersionUnknown
+from data_schemas.wire import example_pb2, serving_pb2
+from serving.client import ModelClient, Tls
 from serving.tensors import string_array
 
 
@@ -112,3 +117,113 @@ def test_a_model_that_is_not_radflows_is_refused(client, monkeypatch):
 def test_the_client_does_not_import_tensorflow():
     code = "import sys, serving.client; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def test_a_label_that_the_server_does_not_have_is_told_apart(client):
+    with pytest.raises(ModelVersionUnknown, match="Unrecognized servable version label: nightly"):
+        client.describe_version(version_label="nightly")
+
+
+def test_a_version_that_is_not_served_any_more_is_told_apart(client):
+    with pytest.raises(ModelVersionUnknown, match=r"Specific\(toy, 1\)"):
+        client.predict([example(0.5)], version=1)
+
+
+def test_the_version_that_answers_is_asked_for_each_time(client):
+    assert client.describe_version()[0] == 2
+    assert client.describe_version()[1] is client.describe(2)
+
+
+@dataclass
+class Recorded:
+    """What a server of one method was called with."""
+
+    metadata: list[dict[str, str]]
+    labels: list[str]
+
+
+def answering(recorded, *, failures=0):
+    """Returns a gRPC handler that knows Predict, and answers UNAVAILABLE so many times first."""
+
+    def predict(request, context):
+        recorded.metadata.append(dict(context.invocation_metadata()))
+        recorded.labels.append(request.model_spec.version_label)
+        if len(recorded.labels) <= failures:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "starting again")
+        return serving_pb2.PredictResponse(model_spec={"name": "toy", "version": {"value": 5}})
+
+    method = grpc.unary_unary_rpc_method_handler(
+        predict,
+        request_deserializer=serving_pb2.PredictRequest.FromString,
+        response_serializer=serving_pb2.PredictResponse.SerializeToString,
+    )
+    return grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"Predict": method})
+
+
+@contextmanager
+def serving(handler, credentials=None):
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[handler])
+    port = (
+        server.add_insecure_port("127.0.0.1:0")
+        if credentials is None
+        else server.add_secure_port("127.0.0.1:0", credentials)
+    )
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(None).wait()
+
+
+def test_a_server_that_starts_again_is_asked_again_within_the_call():
+    recorded = Recorded([], [])
+    with serving(answering(recorded, failures=2)) as port, ModelClient(f"127.0.0.1:{port}", "toy") as client:
+        assert client.call("any", {}, version_label="approved").version == 5
+    assert recorded.labels == ["approved"] * 3
+    assert recorded.metadata[2]["grpc-previous-rpc-attempts"] == "2"
+
+
+def test_a_request_id_goes_with_the_calls_of_its_request_alone():
+    recorded = Recorded([], [])
+    with serving(answering(recorded)) as port, ModelClient(f"127.0.0.1:{port}", "toy") as client:
+        client.with_request_id("0123").call("any", {})
+        client.call("any", {})
+    assert [sent.get("x-request-id") for sent in recorded.metadata] == ["0123", None]
+
+
+def certificate(folder):
+    """Writes a key and a certificate of this machine, signed by itself."""
+    key, chain = folder / "key.pem", folder / "chain.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", chain],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    return key, chain
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the program openssl, which makes a certificate, is absent")
+def test_tls_proves_both_ends_and_refuses_a_stranger(tmp_path):
+    key, chain = certificate(tmp_path)
+    pair = [(key.read_bytes(), chain.read_bytes())]
+    credentials = grpc.ssl_server_credentials(pair, chain.read_bytes(), require_client_auth=True)
+    recorded = Recorded([], [])
+    with serving(answering(recorded), credentials) as port:
+        known = Tls(root_certificates=chain, key=key, certificate=chain)
+        with ModelClient(f"localhost:{port}", "toy", tls=known) as client:
+            assert client.call("any", {}).version == 5
+        for stranger in (Tls(root_certificates=chain), None):
+            with (
+                ModelClient(f"localhost:{port}", "toy", tls=stranger, timeout_s=5) as client,
+                pytest.raises(ModelServerAway),
+            ):
+                client.call("any", {})
+    assert len(recorded.labels) == 1
+
+
+def test_tls_files_are_named_where_they_cannot_be_used(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"absent\.pem"):
+        ModelClient("localhost:1", "toy", tls=Tls(root_certificates=tmp_path / "absent.pem"))
+    with pytest.raises(ConfigurationError, match="belong together"):
+        ModelClient("localhost:1", "toy", tls=Tls(key=tmp_path / "key.pem"))
