@@ -33,16 +33,23 @@ class ClusteredAuroc:
     negatives: int
 
     def limits(self, confidence: float = CONFIDENCE) -> Limits | None:
-        """Returns the interval on the logit scale; perfect order has that of a rate among the smaller group."""
+        """Returns the interval on the logit scale, no wider than a rate's, and no surer than that of a perfect order.
+
+        The variance of an AUROC of given value is at most that of a rate of min(positives, negatives) trials (Birnbaum
+        and Klose, Annals of Mathematical Statistics 1957), so that Clopper and Pearson's limits bound it, and are those
+        of a perfect order. An order that is nearly perfect knows no better than that one: of the patients that look
+        wholly normal although they have the finding, none may be among these.
+        """
         fewer = min(self.positives, self.negatives)
         if not fewer:
             return None
+        widest = clopper_pearson(self.value * fewer, fewer, confidence=confidence)
         if not 0 < self.value < 1 or fewer == 1:
-            # The variance of an AUROC of given value is at most that of a rate of min(positives, negatives) trials
-            # (Birnbaum and Klose, Annals of Mathematical Statistics 1957).
-            return clopper_pearson(self.value * fewer, fewer, confidence=confidence)
+            return widest
         variance = self.variance + UNSEEN * self.value * (1 - self.value) / fewer
-        return logit_limits(self.value, variance, degrees=fewer - 1, confidence=confidence)
+        lower, upper = logit_limits(self.value, variance, degrees=fewer - 1, confidence=confidence)
+        perfect = clopper_pearson(fewer, fewer, confidence=confidence)[0]
+        return min(max(lower, widest[0]), perfect), max(min(upper, widest[1]), 1 - perfect)
 
     def estimate(self) -> Estimate:
         """Returns the AUROC with its 95 % interval."""
