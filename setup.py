@@ -30,6 +30,7 @@ setup(
         "reports.exports",
         "serving",
         "serving.gateway",
+        "serving.gateway.routes",
         "serving.server",
     ],
     py_modules=["local_runner"],

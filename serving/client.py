@@ -124,7 +124,7 @@ class ModelClient:
     def __init__(self, address: str, model_name: str, *, timeout_s: float = 30.0, tls: Tls | None = None) -> None:
         self.address = address
         self.model_name = model_name
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self.metadata: tuple[tuple[str, str], ...] = ()
         if tls is None:
             self._channel = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
@@ -154,6 +154,12 @@ class ModelClient:
         tagged = copy.copy(self)
         tagged.metadata = (("x-request-id", request_id),)
         return tagged
+
+    def with_timeout(self, timeout_s: float) -> ModelClient:
+        """Returns this client, on the same connection, whose calls may take so many seconds."""
+        hurried = copy.copy(self)
+        hurried.timeout_s = timeout_s
+        return hurried
 
     def predict(
         self,
@@ -286,7 +292,7 @@ class ModelClient:
 
     def _call(self, method: Callable[..., Any], request: Any) -> Any:
         try:
-            return method(request, timeout=self._timeout_s, metadata=self.metadata)
+            return method(request, timeout=self.timeout_s, metadata=self.metadata)
         except grpc.RpcError as error:
             raise self._explained(error) from error
 
@@ -298,7 +304,7 @@ class ModelClient:
             )
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return ModelServerAway(
-                f"the model server at {self.address} did not answer within {self._timeout_s:g} s: it is busy or hangs"
+                f"the model server at {self.address} did not answer within {self.timeout_s:g} s: it is busy or hangs"
             )
         if code is grpc.StatusCode.NOT_FOUND:
             return ModelVersionUnknown(
