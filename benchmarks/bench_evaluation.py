@@ -19,7 +19,8 @@ import numpy as np
 from ratios import Ratio, load_average, print_result
 
 from data_schemas.task import Labels
-from evaluation.evaluation import Evaluation, Judged, evaluate
+from evaluation.differences import Judged
+from evaluation.evaluation import Evaluation, evaluate
 from evaluation.summary import Cases
 
 TARGET_SECONDS = 20.0

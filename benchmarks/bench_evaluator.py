@@ -163,7 +163,8 @@ def _evaluate(folder: Path, model: Path, examples: Path, task: Task, *, champion
 
 def _statistics(evaluation: Path, model: Path) -> None:
     from components.evaluator.results import read_cases
-    from evaluation.evaluation import Judged, evaluate
+    from evaluation.differences import Judged
+    from evaluation.evaluation import evaluate
     from evaluation.judged import judged_cases
 
     description = _description(model / "Format-Serving")

@@ -101,7 +101,8 @@ def _report(version: Path, description: ModelDescription, tally: Tally, images: 
     """Returns what is said of the model on these cases, and of the images beside those that it was trained on."""
     import numpy as np
 
-    from evaluation.evaluation import Judged, evaluate
+    from evaluation.differences import Judged
+    from evaluation.evaluation import evaluate
     from evaluation.judged import at_declared_prevalence
     from evaluation.shift import shifts
     from reports.external_validation import ExternalValidation, Shift

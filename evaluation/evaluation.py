@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,29 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from data_schemas.metrics import RANGES
 from data_schemas.task import Labels
 from evaluation.curves import Curves, curves
+from evaluation.differences import Judged, differences
 from evaluation.fairness import Fairness, fairness
-from evaluation.intervals import DRAWS, Estimate, bootstrap, difference_limits, estimate, percentile_interval
-from evaluation.metrics import Floats
-from evaluation.summary import FEWEST_PATIENTS, Cases, Key, Summary, summarize, values
+from evaluation.intervals import DRAWS, Estimate
+from evaluation.summary import FEWEST_PATIENTS, Cases, Key, Summary, summarize
 
 SliceKey = tuple[tuple[str, str], ...]
 """Slice feature and value, sorted by feature; empty is overall."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Cases as one model sees them, and where it flags.
-
-    Attributes:
-        cases: with this model's scores.
-        points: operating point by finding.
-    """
-
-    cases: Cases
-    points: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -153,64 +138,6 @@ def groups_of(cases: Cases, slices: Sequence[Sequence[str]]) -> dict[SliceKey, C
             key = tuple(sorted((name, str(value)) for name, value in zip(names, combination, strict=True)))
             found[key] = cases.take(member)
     return found
-
-
-def differences(
-    candidate: Judged,
-    champion: Judged,
-    labels: Labels,
-    *,
-    summaries: tuple[Summary, Summary],
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> dict[Key, Estimate]:
-    """Returns candidate less champion for every metric that draws exist for, each draw taking the same patients.
-
-    Args:
-        candidate: the one that is judged.
-        champion: the same cases in the same order.
-        labels: the task's.
-        summaries: what each is worth alone.
-        draws: of the bootstrap.
-        seed: of the draws.
-    """
-    statistic = partial(_differences_of, candidate, champion, labels)
-    drawn = bootstrap(statistic, candidate.cases.patients, draws=draws, seed=seed)
-    same = _same(candidate, champion)
-    first, second = summaries
-    return {
-        key: _difference(key, first.estimate(*key), second.estimate(*key), own, same=same) for key, own in drawn.items()
-    }
-
-
-def _differences_of(candidate: Judged, champion: Judged, labels: Labels, weights: Floats) -> dict[Key, Floats]:
-    first = values(candidate.cases, labels, candidate.points, weights=weights)
-    second = values(champion.cases, labels, champion.points, weights=weights)
-    return {key: first[key] - second[key] for key in first}
-
-
-def _difference(key: Key, first: Estimate, second: Estimate, drawn: Floats, *, same: bool) -> Estimate:
-    """Returns a difference; where all draws agree by accident, as wide as that of two models judged apart."""
-    if first.value is None or second.value is None:
-        return Estimate(None, patients=first.patients, note="not defined for both")
-    lowest, highest = RANGES[key[1].removeprefix("macro_")]
-    limits = (0.0, 0.0) if same else percentile_interval(drawn)
-    if limits is None and first.limits and second.limits:
-        limits = difference_limits(first.value, first.limits, second.value, second.limits)
-    reach = None if highest is None else highest - lowest
-    return estimate(
-        first.value - second.value,
-        limits,
-        lowest=-math.inf if reach is None else -reach,
-        highest=reach,
-        patients=first.patients,
-    )
-
-
-def _same(candidate: Judged, champion: Judged) -> bool:
-    """Whether both are one model, as far as these cases tell: then no difference is no accident."""
-    alike = np.array_equal(candidate.cases.scores, champion.cases.scores)
-    return alike and dict(candidate.points) == dict(champion.points)
 
 
 def _differences_json(found: Mapping[Key, Estimate]) -> dict[str, Any]:

@@ -6,14 +6,14 @@ import math
 from dataclasses import replace
 
 from data_schemas.gates import Gate
-from data_schemas.metrics import LOWER_IS_BETTER
+from data_schemas.metrics import LOWER_IS_BETTER, RANGES
 from data_schemas.task import Labels, Task
 from evaluation.evaluation import Evaluation
 from evaluation.gap_gates import judge_gap
 from evaluation.gate_results import LOOKS_GATE, Champion, Comparison, GateResult
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary, task_metric
-from evaluation.verdicts import concluded, not_assessable, started, undecided
+from evaluation.verdicts import TOLERANCE, concluded, not_assessable, started, undecided
 
 
 def judge_gates(task: Task, evaluation: Evaluation, champion: Champion) -> list[GateResult]:
@@ -75,8 +75,25 @@ def _judge_drop(
         return replace(start, reason=f"not compared: {champion.reason}")
     difference = evaluation.differences[gate.finding, name]
     before = None if evaluation.champion is None else evaluation.champion.value(gate.finding, name)
-    context = "" if before is None else f" (the champion's is {before:.3f})"
-    return _judge_estimate(start, gate, difference, f"{said} less the champion's", context=context)
+    notes = [difference.note] if difference.value is not None and difference.note else []
+    notes += [] if before is None else [f"the champion's is {before:.3f}"]
+    context = f" ({'; '.join(notes[::-1])})" if notes else ""
+    result = _judge_estimate(start, gate, difference, f"{said} less the champion's", context=context)
+    if result.verdict == "unmet" and _is_best(gate.metric, evaluation.overall.value(gate.finding, name)):
+        return replace(
+            result,
+            verdict="met",
+            passed=True,
+            more_patients=None,
+            reason=f"{said} has the best value that there is, so that no champion is ahead on these patients{context}",
+        )
+    return result
+
+
+def _is_best(metric: str, value: float | None) -> bool:
+    """Returns whether no model could be better on these patients: no gate asks for more than that of a difference."""
+    best = RANGES[metric][0] if metric in LOWER_IS_BETTER else RANGES[metric][1]
+    return value is not None and best is not None and abs(value - best) <= TOLERANCE
 
 
 def _said(gate: Gate, name: str) -> str:

@@ -42,7 +42,7 @@ class Estimate:
         value: None where it is not defined, or not said for want of patients.
         lower, upper: limits; None where nothing bounds the value.
         patients: how many patients are behind it: those with a case in its denominator; None where nobody counted.
-        note: why there is no value.
+        note: why there is no value; of a difference, what its limits rest on where those are not percentiles.
     """
 
     value: float | None

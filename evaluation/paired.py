@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from data_schemas.description import ModelDescription
 from data_schemas.errors import ConfigurationError
-from evaluation.evaluation import Evaluation, Judged, differences
+from evaluation.differences import Judged, differences
+from evaluation.evaluation import Evaluation
 from evaluation.intervals import DRAWS
 from evaluation.judged import Records, judged_cases
 from evaluation.summary import summarize

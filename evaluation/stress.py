@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from data_schemas.stress_results import FindingStress, Interval
 from evaluation.clustered_auroc import clustered_auroc
-from evaluation.intervals import bootstrap, clopper_pearson, percentile_interval
+from evaluation.differences import paired_difference
+from evaluation.intervals import Estimate, bootstrap
 from evaluation.metrics import UNKNOWN_LABEL, Floats, weighted_auroc
 
 FEWEST = 10
 """Patients with and without the finding, below which no AUROC is told."""
-UNCHANGED = "no score changed"
 
 
 def stress_of_finding(
@@ -63,27 +63,20 @@ def _aurocs(
         before = weighted_auroc(truth, scores, weights)
         return {row: weighted_auroc(truth, changed[row], weights) - before for row in moved}
 
-    point, told = differences(), [Interval(value=0.0, patients=count, note=UNCHANGED)] * len(changed)
-    for row, draws in (bootstrap(differences, patients, seed=seed) if moved else {}).items():
-        told[row] = _difference(float(point[row][0]), draws, min(present, absent), count)
+    point, drawn = differences(), bootstrap(differences, patients, seed=seed) if moved else {}
+    told = []
+    for row in range(len(changed)):
+        value, draws = (float(point[row][0]), drawn[row]) if row in drawn else (0.0, np.zeros(1))
+        found = paired_difference(value, draws, same=row not in drawn, patients=min(present, absent))
+        told.append(_interval(found, count))
     return _auroc(truth, scores, patients), [_auroc(truth, after, patients) for after in changed], told
 
 
 def _auroc(truth: NDArray[Any], scores: NDArray[Any], patients: NDArray[Any]) -> Interval:
     names, place = np.unique(patients, return_inverse=True)
     found = clustered_auroc(truth == 1, scores.astype(np.float64), place).estimate()
-    return Interval(value=found.value, lower=found.lower, upper=found.upper, patients=len(names))
+    return _interval(found, len(names))
 
 
-def _difference(value: float, draws: Floats, behind: int, patients: int) -> Interval:
-    """Returns a difference; where every draw agrees, one more patient could differ as a rate of 0 of so many could.
-
-    The variance of an AUROC is at most that of a rate of min(positives, negatives) trials (Birnbaum and Klose, Annals
-    of Mathematical Statistics 1957).
-    """
-    interval, note = percentile_interval(draws), ""
-    if interval is None:
-        reach, note = clopper_pearson(0, behind)[1], f"no draw differs; limits of a rate of 0 in {behind} patients"
-        interval = max(-1.0, value - reach), min(1.0, value + reach)
-    lower, upper = min(interval[0], value), max(interval[1], value)
-    return Interval(value=value, lower=lower, upper=upper, patients=patients, note=note)
+def _interval(found: Estimate, patients: int) -> Interval:
+    return Interval(value=found.value, lower=found.lower, upper=found.upper, patients=patients, note=found.note)

@@ -89,7 +89,8 @@ def _signed(difference: Estimate) -> str:
     """Returns `+0.020 (-0.010 to +0.050)`, marked where 0 is not inside."""
     if difference.value is None:
         return difference.note
+    note = f", {difference.note.split(';')[0]}" if difference.note else ""
     if difference.lower is None or difference.upper is None:
-        return f"{difference.value:+.3f}"
+        return f"{difference.value:+.3f}{note}"
     mark = " *" if difference.lower > 0 or difference.upper < 0 else ""
-    return f"{difference.value:+.3f} ({difference.lower:+.3f} to {difference.upper:+.3f}){mark}"
+    return f"{difference.value:+.3f} ({difference.lower:+.3f} to {difference.upper:+.3f}){mark}{note}"

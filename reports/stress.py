@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_schemas.stress_results import AttributeProbe, FindingStress, Interval, StressResults, StressRow
+from evaluation.differences import AGREED
 from reports.page import Cell, Figure, Section, Table, Tag, Verdict
 from reports.plots import data_uri, svg
 
@@ -72,6 +73,7 @@ def _verdict(results: StressResults) -> Verdict:
     word = "Stress test: what is masked matters" if suspects else "Stress test: no shortcut seen"
     parts = (
         _suspicion(suspects) if suspects else _acquittal(undecided),
+        _agreed_sentence(shortcuts),
         _text_sentence(shortcuts),
         _shift_sentence(results),
         results.sampling,
@@ -95,6 +97,16 @@ def _acquittal(undecided: Sequence[StressRow]) -> str:
         "Masking the border, the corners and burnt-in text lowers no AUROC with confidence, but the data cannot "
         f"exclude a fall of {-_lowest(worst):.2f} ({worst.name}, {worst.level})."
     )
+
+
+def _agreed_sentence(shortcuts: Sequence[StressRow]) -> str:
+    """Says how little the number of patients proves where scores moved and no patient changed places with another."""
+    found = [(row, one.auroc_difference) for row in shortcuts for one in row.findings.values() if _agreed(one)]
+    if not found:
+        return ""
+    row, difference = min(found, key=lambda pair: pair[1].lower or 0.0)
+    limit = difference.note.removeprefix(f"{AGREED}; ")
+    return f"Some changes leave the AUROC of each draw of patients as it is, e.g. {row.name} ({row.level}); {limit}."
 
 
 def _text_sentence(shortcuts: Sequence[StressRow]) -> str:
@@ -147,8 +159,16 @@ def _falls(row: StressRow) -> bool:
 
 
 def _lowest(row: StressRow) -> float:
-    """Returns the lowest end of an interval of a difference: the fall that the data cannot exclude, negative."""
-    return min((one.auroc_difference.lower or 0.0 for one in row.findings.values()), default=0.0)
+    """Returns the lowest end of an interval of a difference: the fall that the data cannot exclude, negative.
+
+    Where all draws agree, the interval is the number of patients and nothing that the change did.
+    """
+    ends = (one.auroc_difference.lower or 0.0 for one in row.findings.values() if not _agreed(one))
+    return min(ends, default=0.0)
+
+
+def _agreed(one: FindingStress) -> bool:
+    return one.auroc_difference.note.startswith(AGREED)
 
 
 def _most_flags(row: StressRow) -> float:
@@ -191,6 +211,7 @@ def _row(row: StressRow) -> list[Cell]:
     name, found = worst
     difference = found.auroc_difference
     text = _signed(difference.value) + _limits(difference, signed=True)
+    text += f", {difference.note.split(';')[0]}" if difference.value is not None and difference.note else ""
     judged: Cell = Tag(text, "bad" if row.kind == "shortcut" else "warn") if _falls(row) else text
     return [*start, name, _number(found.auroc), judged, *end]
 

@@ -24,7 +24,8 @@ from components.evaluator.records import Case, GatheringCombiner
 from data_schemas.description import ModelDescription
 from data_schemas.task import Task
 from data_schemas.task_file import task_from_json
-from evaluation.evaluation import Evaluation, Judged, evaluate
+from evaluation.differences import Judged
+from evaluation.evaluation import Evaluation, evaluate
 from evaluation.gate_results import LOOKS_GATE, Champion, Comparison
 from evaluation.gates import judge_gates
 from evaluation.judged import Records, judged_cases

@@ -102,10 +102,15 @@ def _comparison(evaluation: Evaluation) -> tuple[Table, ...]:
     for finding, metrics in evaluation.overall.findings.items():
         for metric in _COMPARED:
             difference = None if differences is None else differences.get((finding, metric))
-            said = "-" if difference is None else with_interval(difference)
+            said = "-" if difference is None else _difference(difference)
             served = champion.findings[finding][metric]
             rows.append(
                 [f"{finding}, {metric_name(metric)}", number(metrics[metric].value), number(served.value), said]
             )
     columns = ("Metric", "This model", "Served now", "Difference (95 % interval, paired by patient)")
     return (Table("Against the model that is served", columns, rows),)
+
+
+def _difference(difference: Estimate) -> str:
+    said = with_interval(difference)
+    return f"{said}: {difference.note}" if difference.note and difference.value is not None else said

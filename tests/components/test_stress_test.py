@@ -203,7 +203,7 @@ def test_where_no_text_is_found_no_image_is_changed(world: World, honest: Stress
     (row,) = _rows(honest, "burned-in text")
     found = row.findings[world.task.labels.findings[0]]
     assert row.images_changed == 0
-    assert (found.score_change, found.auroc_difference.note) == (0, "no score changed")
+    assert (found.score_change, found.auroc_difference.note) == (0, "the same scores")
 
 
 def test_a_finding_that_nobody_knows_is_shown_as_such(world: World, honest: StressResults) -> None:

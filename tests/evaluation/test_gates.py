@@ -146,6 +146,37 @@ def test_a_drop_is_held_against_the_paired_difference(difference: Estimate, verd
     assert result.verdict == verdict and "the champion's is 0.900" in result.reason
 
 
+@pytest.mark.parametrize(
+    ("value", "difference", "verdict"),
+    [
+        (0.9, Estimate(0.0, 0.0, 0.0, 50, "the same scores"), "met"),
+        (1.0, Estimate(0.0, -0.07, 0.07, 50, "all draws of patients agree; 50 patients do not exclude it"), "met"),
+        (0.9, Estimate(0.0, -0.07, 0.07, 50, "all draws of patients agree; 50 patients do not exclude it"), "unmet"),
+    ],
+)
+def test_a_candidate_equal_to_the_champion_misses_no_drop_where_nothing_differs_or_nothing_is_better(
+    value: float, difference: Estimate, verdict: str
+) -> None:
+    """That so few patients leave more open holds of every candidate; no gate asks for what none could show."""
+    served = _summary(Estimate(value, 0.8, 1.0, 50))
+    task, compared = _task({"max_drop": 0.01, "finding": "mass"}), Champion(Comparison.COMPARED)
+    differences = {("mass", "auroc"): difference}
+    (result,) = judge_gates(task, Evaluation("image", served, champion=served, differences=differences), compared)
+    assert (result.verdict, result.passed) == (verdict, verdict == "met")
+    assert f"(the champion's is {value:.3f}; {difference.note})" in result.reason
+    if value == 1.0:
+        assert "has the best value that there is" in result.reason
+
+
+def test_the_best_error_is_the_lowest() -> None:
+    served = _summary(Estimate(0.0, 0.0, 0.1, 50), metric="brier")
+    agreed = {("mass", "brier"): Estimate(0.0, -0.07, 0.07, 50, "all draws of patients agree")}
+    gate = _task({"metric": "brier", "max_drop": 0.05, "finding": "mass"})
+    compared = Champion(Comparison.COMPARED)
+    (result,) = judge_gates(gate, Evaluation("image", served, champion=served, differences=agreed), compared)
+    assert result.verdict == "met"
+
+
 def test_of_an_error_a_rise_is_the_drop() -> None:
     served = _summary(Estimate(0.1, 0.05, 0.2, 50), metric="brier")
     worse = {("mass", "brier"): Estimate(0.04, 0.0, 0.06, 50)}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from data_schemas.task_file import load_task
-from evaluation.evaluation import Judged, evaluate
+from evaluation.differences import Judged
+from evaluation.evaluation import evaluate
 from evaluation.gate_results import Champion, Comparison, GateResult
 from evaluation.gates import judge_gates
 from evaluation.summary import Cases

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from evaluation.stress import UNCHANGED, stress_of_finding
+from evaluation.differences import AGREED, SAME
+from evaluation.stress import stress_of_finding
 
 
 def _cases(count: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -56,7 +57,7 @@ def test_where_no_score_changed_the_difference_is_nothing_by_definition() -> Non
     truth, scores, patients = _cases()
     _, (row,) = stress_of_finding(truth, scores, scores[None], patients=patients, operating_point=0.5)
     difference = row.auroc_difference
-    assert (difference.value, difference.lower, difference.upper, difference.note) == (0, None, None, UNCHANGED)
+    assert (difference.value, difference.lower, difference.upper, difference.note) == (0, 0, 0, SAME)
     assert (row.score_change, row.flag_changed) == (0, 0)
 
 
@@ -71,6 +72,7 @@ def test_a_perfect_model_that_stays_perfect_has_an_interval_of_some_width() -> N
     behind = min(len(set(patients[truth == value])) for value in (0, 1))
     assert row.auroc_difference.upper == pytest.approx(1 - 0.025 ** (1 / behind))
     assert row.auroc_difference.lower == pytest.approx(-row.auroc_difference.upper)
+    assert row.auroc_difference.note.startswith(f"{AGREED}; {behind} patients do not exclude that up to")
 
 
 def test_too_few_patients_have_no_auroc_but_a_count() -> None:

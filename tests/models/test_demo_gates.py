@@ -10,7 +10,8 @@ import pytest
 from data_schemas.description import ModelDescription
 from evaluation.calibration import calibrated_logits, to_probabilities
 from evaluation.decision_rules import CalibrationCases, fit_decision_rules
-from evaluation.evaluation import Judged, evaluate
+from evaluation.differences import Judged
+from evaluation.evaluation import evaluate
 from evaluation.gate_results import Champion, Comparison, missed_text
 from evaluation.gates import judge_gates
 from evaluation.judged import Records, judged_cases

@@ -27,7 +27,7 @@ def _row(name: str, kind: Any, level: str, *findings: FindingStress, changed: in
 
 
 STEADY = _finding(0.001, -0.01, 0.012)
-UNCHANGED = _finding(0.0, None, None, flags=0.0)
+UNCHANGED = _finding(0.0, 0.0, 0.0, flags=0.0)
 PROBES = (
     AttributeProbe(attribute="sex", auroc=Interval(value=0.8, lower=0.7, upper=0.88), patients=60, note="w against m"),
     AttributeProbe(attribute="age", auroc=Interval(value=None), patients=9, note="not enough patients: 5 and 4"),
@@ -83,6 +83,20 @@ def test_what_the_data_cannot_exclude_is_said() -> None:
     found = _verdict(_row("corners", "shortcut", "10%", STEADY, _finding(0.0, -0.17, 0.17)))
     assert (found.word, found.tone) == ("Stress test: no shortcut seen", "warn")
     assert "the data cannot exclude a fall of 0.17 (corners, 10%)" in found.text
+
+
+def test_where_all_draws_agree_the_number_of_patients_is_no_suspicion_but_said() -> None:
+    note = "all draws of patients agree; 60 patients do not exclude that up to 6.0 % of all are otherwise"
+    agreed = STEADY.model_copy(
+        update={"auroc_difference": Interval(value=0.0, lower=-0.06, upper=0.06, patients=60, note=note)}
+    )
+    found = _verdict(_row("corners", "shortcut", "10%", STEADY, agreed))
+    assert found.tone == "good" and "cannot exclude a fall" not in found.text
+    assert (
+        "Some changes leave the AUROC of each draw of patients as it is, e.g. corners (10%); 60 patients do not exclude"
+    ) in found.text
+    table = stress_sections(_results(_row("corners", "shortcut", "10%", STEADY, agreed)))[2]
+    assert table.rows[0][4] == "+0.000 [-0.060, +0.060], all draws of patients agree"
 
 
 def test_the_shifts_that_move_most_come_first_one_level_each_and_uncertain_ones_not() -> None:
