@@ -31,6 +31,9 @@ setup(
         "serving",
         "serving.gateway",
         "serving.gateway.routes",
+        "serving.gateway.storage",
+        "serving.gateway.storage.migrations",
+        "serving.gateway.storage.migrations.versions",
         "serving.server",
     ],
     py_modules=["local_runner"],
@@ -39,5 +42,6 @@ setup(
         "data_schemas.wire": ["*.proto", "*.pyi"],
         "imaging.deidentification": ["attributes.csv"],
         "reports": ["templates/*"],
+        "serving.gateway.storage.migrations": ["script.py.mako"],
     },
 )

@@ -1,0 +1,71 @@
+"""The audit log in the database: entries that are chained by their hashes, and that nobody changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from data_schemas.audit_chain import AuditEntry, sealed
+from serving.gateway.storage.tables import AuditRow
+
+_BATCH = 1000
+
+
+def append(
+    session: Session, *, at: datetime, actor: str, action: str, subject: str, details: Mapping[str, Any]
+) -> AuditEntry:
+    """Adds an entry to the transaction that does what it records, and returns it.
+
+    Args:
+        session: of `Database.writing`, so that no other entry comes between.
+        at: when.
+        actor: who, as a keyed hash.
+        action: what.
+        subject: to what; a random id.
+        details: whatever else there is to say, as JSON; no identifier.
+    """
+    last = session.scalars(select(AuditRow).order_by(AuditRow.number.desc()).limit(1)).first()
+    previous = None if last is None else _entry(last)
+    entry = sealed(previous, at=at, actor=actor, action=action, subject=subject, details=details)
+    session.add(AuditRow(**dict(entry)))
+    session.flush()
+    return entry
+
+
+def entries(session: Session, *, after: int = 0, limit: int | None = None) -> Iterator[AuditEntry]:
+    """Yields entries, oldest first.
+
+    Args:
+        session: to read.
+        after: the number that the first one follows.
+        limit: how many at most; None: all.
+    """
+    left = limit
+    while left is None or left > 0:
+        wanted = _BATCH if left is None else min(left, _BATCH)
+        query = select(AuditRow).where(AuditRow.number > after).order_by(AuditRow.number).limit(wanted)
+        rows = session.scalars(query).all()
+        for row in rows:
+            yield _entry(row)
+        if len(rows) < wanted:
+            return
+        after = rows[-1].number
+        left = None if left is None else left - len(rows)
+        session.expunge_all()
+
+
+def _entry(row: AuditRow) -> AuditEntry:
+    return AuditEntry(
+        number=row.number,
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        details=row.details,
+        previous=row.previous,
+        hash=row.hash,
+    )

@@ -1,0 +1,109 @@
+"""What models were sent and answered: kept for each frame, so that drift from the training data can be seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from serving.gateway.schemas import ImagePrediction, Prediction
+from serving.gateway.storage.new_image import Features, ServedImage
+from serving.gateway.storage.tables import ServedRow
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class ServedRecord:
+    """One frame that a model was asked about.
+
+    Attributes:
+        at: when; the day alone once the case was purged.
+        model, version: which was asked.
+        features: of the tf.Example but its pixels, by their names in `data_schemas.features`.
+        scores: of each label, 0..1, at the calibration split's prevalence, whether or not they were shown.
+        flagged: findings at or above their operating point in this frame; none where scores were withheld.
+        withheld: codes of what kept scores from being shown.
+    """
+
+    at: datetime
+    model: str
+    version: int
+    features: Mapping[str, float | str | list[float]]
+    scores: Mapping[str, float]
+    flagged: list[str]
+    withheld: list[str]
+
+
+def record(session: Session, case_id: str, prediction: Prediction, served: Sequence[ServedImage]) -> None:
+    """Keeps what was sent of a case, in the place of what the same version was sent of it before.
+
+    Args:
+        session: of `Database.writing`.
+        case_id: the case.
+        prediction: what came of it.
+        served: a record for each frame.
+    """
+    model, version = prediction.model.name, prediction.model.version
+    same = (ServedRow.case_id == case_id, ServedRow.model == model, ServedRow.version == version)
+    session.execute(delete(ServedRow).where(*same))
+    answers = {(one.image, one.frame): one for one in prediction.images}
+    session.add_all(
+        ServedRow(
+            case_id=case_id,
+            at=prediction.created_at,
+            model=model,
+            version=version,
+            features=finite(one.features),
+            scores={name: score for name, score in one.scores.items() if math.isfinite(score)},
+            flagged=_flagged(answers.get((one.image, one.frame))),
+            withheld=list(prediction.withheld.codes) if prediction.withheld else [],
+        )
+        for one in served
+    )
+
+
+def records(
+    session: Session, *, model: str, version: int | None, since: datetime | None, until: datetime | None
+) -> Iterator[ServedRecord]:
+    """Yields what a model was sent from `since` on and before `until`, oldest first."""
+    query = select(ServedRow).where(ServedRow.model == model)
+    if version is not None:
+        query = query.where(ServedRow.version == version)
+    if since is not None:
+        query = query.where(ServedRow.at >= since)
+    if until is not None:
+        query = query.where(ServedRow.at < until)
+    for row in session.scalars(query.order_by(ServedRow.at, ServedRow.id).execution_options(yield_per=_BATCH)):
+        yield ServedRecord(
+            at=row.at,
+            model=row.model,
+            version=row.version,
+            features=row.features,
+            scores=row.scores,
+            flagged=row.flagged,
+            withheld=row.withheld,
+        )
+
+
+def finite(features: Features) -> dict[str, Any]:
+    """Returns features without numbers that JSON does not know."""
+    kept: dict[str, Any] = {}
+    for name, value in features.items():
+        if isinstance(value, str):
+            kept[name] = value
+            continue
+        numbers = [float(one) for one in value] if isinstance(value, Sequence) else [float(value)]
+        if all(map(math.isfinite, numbers)):
+            kept[name] = numbers if isinstance(value, Sequence) else numbers[0]
+    return kept
+
+
+def _flagged(answer: ImagePrediction | None) -> list[str]:
+    findings = answer.findings if answer else []
+    return [finding.name for finding in findings if finding.is_finding and finding.flagged]
