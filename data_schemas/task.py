@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from data_schemas.decisions import Decisions
+from data_schemas.drift_limits import DriftLimits
 from data_schemas.features import HEADER_SLICES, SPLITS
 from data_schemas.gates import Gate
 from data_schemas.image_settings import Image, Intensity
@@ -207,6 +208,8 @@ class Task(Strict):
     logits, or the highest) and one label, and all that is fitted on the calibration split and said of the test split is
     of studies. The network is trained on images either way.
 
+    `drift` is how far what is served may be from what the model was trained and tested on (`radflow drift`).
+
     `deployment_prevalence` is each finding's share where the model will be used. Scores then are probabilities there;
     else they are probabilities where findings are as common as in the calibration split. Flags are the same either way.
 
@@ -235,6 +238,7 @@ class Task(Strict):
     slices: tuple[tuple[Text, ...], ...] = ()
     splits: Splits = Splits()
     data_policy: DataPolicy = DataPolicy()
+    drift: DriftLimits = DriftLimits()
     gates: Annotated[tuple[Gate, ...], Field(min_length=1)]
     max_looks: Annotated[int, Field(ge=1)] | None = None
     decisions: Decisions = Decisions()
