@@ -7,10 +7,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from imaging.pseudonyms import Pseudonyms
+from serving.gateway.observability.metrics import Metrics
 from serving.gateway.principal import Principal
 from serving.gateway.problems import UNAUTHENTICATED, ProblemError
 from serving.gateway.served_models import ServedModels
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.storage.store import Store
 from serving.gateway.version_facts import VersionFacts
 
 
@@ -21,6 +24,9 @@ class Gateway:
     settings: GatewaySettings
     models: ServedModels
     facts: VersionFacts
+    store: Store
+    pseudonyms: Pseudonyms
+    metrics: Metrics
 
 
 def gateway_of(request: Request) -> Gateway:

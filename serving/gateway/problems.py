@@ -30,6 +30,7 @@ UNAUTHENTICATED = Kind("unauthenticated", 401, "Say who you are")
 FORBIDDEN = Kind("forbidden", 403, "You may not do this")
 NOT_FOUND = Kind("not-found", 404, "There is no such thing, or it is not yours")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "This method is not for this address")
+TOO_SLOW = Kind("too-slow", 408, "The request came too slowly")
 CONFLICT = Kind("conflict", 409, "This does not go with the state of the case")
 TOO_LARGE = Kind("too-large", 413, "The request is larger than is taken")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "This media type is not taken")
@@ -38,12 +39,12 @@ NO_IMAGE = Kind("no-image", 422, "No file of the upload is an image that can be 
 TOO_MANY = Kind("too-many-requests", 429, "Too much at once")
 INTERNAL = Kind("internal", 500, "Something failed that was not foreseen")
 MODEL_REFUSED = Kind("model-refused", 502, "The model server refused the request")
-UNAVAILABLE = Kind("unavailable", 503, "The model server or the database is away")
+UNAVAILABLE = Kind("unavailable", 503, "Something that the gateway needs is away")
 
 BY_STATUS = {
     kind.status: kind
     for kind in (
-        BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, CONFLICT, TOO_LARGE,
+        BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_SLOW, CONFLICT, TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE, INVALID, TOO_MANY, INTERNAL, MODEL_REFUSED, UNAVAILABLE,
     )
 }  # fmt: skip

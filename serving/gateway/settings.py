@@ -66,7 +66,7 @@ class GatewaySettings(BaseModel):
         image_store: fsspec's URL; images/ in `data_folder` unless it is given.
         serving_root: OUTPUT/serving of the run, for test results and approvals.
         samples: folder of files that `POST /api/v1/samples` puts in.
-        api_keys_file: what `radflow gateway --add-key` writes.
+        api_keys_file: what `radflow key add` writes.
         oidc_issuer, oidc_audience, oidc_jwks_url: whose tokens are taken, for whom, and where its keys are.
         oidc_role_claim, oidc_group_claim: where a token says them; a dot goes into an object.
         oidc_admin_role, oidc_reader_role: what the role claim must hold.
