@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_schemas.errors import RadflowError
 
@@ -45,7 +45,7 @@ def _ask(finished: FinishedRun, manifest: Path) -> None:
     file, label = _test_image(manifest)
     served = Path(finished.result["pushed"]).parent
     with child_server(served, name=served.name) as address:
-        print(f"Model server started on {address}, as `radflow serve --model {served}` would.")
+        print(f"Model server started on {address}, as `radflow serve --no-page` would.")
         print(f"Asking it over gRPC: radflow predict --server {address} --model-name {served.name} {file}")
         answer = subprocess.run(
             [sys.executable, "-m", "cli.main", "predict", "--server", address, "--model-name", served.name, str(file)],
@@ -53,40 +53,40 @@ def _ask(finished: FinishedRun, manifest: Path) -> None:
         )  # fmt: skip
     if answer.returncode:
         raise RadflowError(f"the model server did not answer: {answer.stderr.strip()}")
+    said = json.loads(answer.stdout)
     print(f"It was drawn with: {label}. The model says:")
-    print(json.dumps(json.loads(answer.stdout), indent=2))
+    print(json.dumps(said, indent=2))
+    if said["out_of_scope"]:
+        print(
+            "`out_of_scope` is true: it looks less like the training images than nearly all others do. A few of every"
+        )
+        print("hundred images are called so by chance; the page then shows no scores, and a reader decides alone.")
 
 
 def _test_image(manifest: Path) -> tuple[Path, str]:
-    """Returns a file with a finding, and its label: the first nodule of a patient whom the model was not fitted to."""
+    """Returns a file with a finding, and its label: the first one of a patient whom the model was not fitted to."""
     import local_runner
+    from cli.demo_cases import test_images
     from data_schemas.task_file import load_task
-    from imaging.manifest import read_manifest
-    from imaging.patients import assign_split, patient_key
-    from imaging.source import read_source
 
-    task = load_task(local_runner.DEMO_TASK)
-    for row in read_manifest(manifest, task).rows:
-        header: Any = read_source(row.file.read_bytes()).header
-        key = patient_key(
-            patient_id=header.patient_id, issuer=header.issuer, site=row.site,
-            study_instance_uid=header.study_instance_uid,
-        )  # fmt: skip
-        if row.label in task.labels.findings and assign_split(key.key, task=task) == "test":
-            return row.file, row.label
+    findings = load_task(local_runner.DEMO_TASK).labels.findings
+    for file, label in test_images(manifest):
+        if label in findings:
+            return file, label
     raise RadflowError("the sample has no test study with a finding; remove its folder and run the demo again")
 
 
 def _say_next(finished: FinishedRun, manifest: Path, output: Path) -> None:
     radflow = Path(sys.argv[0]).name if sys.argv[0].endswith("radflow") else "radflow"
     command = f".venv/bin/{radflow}" if Path(".venv/bin/radflow").is_file() else radflow
-    served = Path(finished.result["pushed"]).parent
+    version = Path(finished.result["pushed"])
     print("\nResearch software, not a medical device. What to try next:")
     for what, words in (
-        ("serve the model", f"serve --model {served}"),
+        ("read cases with it, in a browser", f"serve --output {output}"),
         ("ask it, in another terminal", f"predict --server 127.0.0.1:8500 {manifest.parent}/*/*.dcm"),
+        ("approve it for use", f"approve {version.name} --output {output} --by YOU --role YOURS --statement WHY"),
         ("see what your own files are", "inspect YOUR_FOLDER"),
         ("see the tasks that ship", "tasks"),
         ("run one on your data", f"run --task chest_xray_pneumonia --manifest YOUR.csv --output {output}-yours"),
     ):
-        print(f"  {what:<28} {command} {words}")
+        print(f"  {what:<33} {command} {words}")

@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("cli.report", "say where a run's model report is, and what it says; make it anew"),
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
     "compare": ("cli.compare", "compare the models of two runs on the test images that both judged"),
-    "serve": ("cli.serve", "serve a pushed model over gRPC"),
+    "serve": ("cli.serve", "serve pushed models, and open the page on which images are read"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),
     "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),
     "tasks": ("cli.tasks", "list, show and check tasks"),
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 done, 2 wrong usage or configuration, 3 a gate refused the model, 4 the data was refused, 5 the canary
-        refused, 130 interrupted, 1 anything else.
+        refused, 6 drift, 7 a broken audit log, 8 an altered model, 130 interrupted, 1 anything else.
 
     Raises:
         SystemExit: argparse's own, for `--help` and `--version` (0) and for wrong usage (2).

@@ -1,4 +1,4 @@
-"""A model server as a child process, for as long as a block lasts: for the canary, the demo, tests and benchmarks."""
+"""A model server as a child process, for as long as a block lasts."""
 
 from __future__ import annotations
 
@@ -43,9 +43,27 @@ def child_server(
         f"--model_name={name}",
         f"--model_base_path={folder}",
     ]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
+    with started([*command, *options], start_timeout_s=start_timeout_s, stderr=stderr) as (_, address):
+        yield address
+
+
+@contextmanager
+def started(
+    command: Sequence[str], *, start_timeout_s: float = 120.0, stderr: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Runs a command that serves models; gives its process and its address `HOST:PORT`, once it answers.
+
+    Args:
+        command: its words; it prints `serving NAMES on HOST:PORT` when it is ready.
+        start_timeout_s: seconds to wait for that line.
+        stderr: where its log goes, as `subprocess` spells it; None is where this process's own goes.
+
+    Raises:
+        ModelServerError: it ended, or took too long, before it was ready.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         try:
-            yield _address(process, start_timeout_s)
+            yield process, _address(process, start_timeout_s)
         finally:
             process.terminate()
             process.wait(_STOP_TIMEOUT_S)

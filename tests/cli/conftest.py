@@ -26,7 +26,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served_toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`radflow serve --model .../serving/synthetic_chest` on a free port; version 3 is the toy of tests/serving."""
+    """A model server alone, by `radflow serve`, on a free port; version 3 is the toy of tests/serving."""
     with _served(tmp_path_factory.mktemp("serving") / "synthetic_chest") as served:
         yield served
 
@@ -41,7 +41,7 @@ def served_studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
 @contextmanager
 def _served(folder: Path, **export: str) -> Iterator[Served]:
     runpy.run_path(str(ROOT / "tests" / "serving" / "toy_model.py"))["export"](folder / "3", **export)
-    command = [sys.executable, "-m", "cli.main", "serve", "--model", str(folder), "--port", "0"]
+    command = [sys.executable, "-m", "cli.main", "serve", "--no-page", "--model", str(folder), "--grpc-port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.serve import model_config
+from cli.served_models import ServedModels, of_folder, of_output
 from data_schemas.errors import ConfigurationError
 from serving.client import ModelClient
 from serving.server.config import ModelConfig, VersionPolicy
 
 
 def version(folder: Path) -> Path:
-    """A version's folder, as far as `model_config` looks at it."""
+    """A version's folder, as far as these functions look at it."""
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").touch()
     return folder
@@ -19,26 +19,49 @@ def version(folder: Path) -> Path:
 
 def test_a_model_folder_is_served_under_its_name_newest_version_first(tmp_path):
     version(tmp_path / "chest" / "1")
-    assert model_config(tmp_path / "chest") == ModelConfig("chest", tmp_path / "chest")
+    assert of_folder(tmp_path / "chest") == ServedModels((ModelConfig("chest", tmp_path / "chest"),))
 
 
 def test_a_version_folder_is_served_alone_under_its_parents_name(tmp_path):
     version(tmp_path / "chest" / "1")
     version(tmp_path / "chest" / "2")
     expected = ModelConfig("chest", tmp_path / "chest", VersionPolicy(specific=frozenset({1})))
-    assert model_config(tmp_path / "chest" / "1") == expected
+    assert of_folder(tmp_path / "chest" / "1") == ServedModels((expected,))
+
+
+def test_of_a_runs_output_every_model_is_served(tmp_path):
+    for name in ("head", "chest"):
+        version(tmp_path / "serving" / name / "1")
+    (tmp_path / "serving" / "empty").mkdir()
+    models = of_output(tmp_path)
+    assert models.names == ("chest", "head")
+    assert (models.root, models.output) == (tmp_path / "serving", tmp_path)
+
+
+def test_labels_are_served_by_the_file_that_the_pusher_wrote_but_of_a_version_alone(tmp_path):
+    folder = version(tmp_path / "serving" / "chest" / "1")
+    assert of_output(tmp_path).config_file is None
+    (tmp_path / "serving" / "models.config").touch()
+    assert of_output(tmp_path).config_file == tmp_path / "serving" / "models.config"
+    assert of_folder(folder.parent).config_file == tmp_path / "serving" / "models.config"
+    assert of_folder(folder).config_file is None
+
+
+def test_an_output_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="radflow demo"):
+        of_output(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])
 def test_a_folder_without_a_version_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigurationError, match="no version in it"):
-        model_config(tmp_path / name)
+        of_folder(tmp_path / name)
 
 
 def test_a_version_folder_that_is_not_numbered_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="whole number"):
-        model_config(version(tmp_path / "export"))
+        of_folder(version(tmp_path / "export"))
 
 
 def test_it_says_where_it_serves_and_what_to_try(served_toy):

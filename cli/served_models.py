@@ -1,0 +1,80 @@
+"""What `radflow serve` finds to serve: every model that a run's output has, or one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_schemas.errors import ConfigurationError
+from data_schemas.models_config import MODELS_CONFIG_FILE
+from data_schemas.served_folder import version_folders, versions
+from serving.server.config import ModelConfig, VersionPolicy
+
+
+@dataclass(frozen=True)
+class ServedModels:
+    """Models, and where they are.
+
+    Attributes:
+        configs: one for each model; the first is the one that is asked unless a client names another.
+        root: OUTPUT/serving, where the models came from a run; its `models.config` says which versions are served.
+    """
+
+    configs: tuple[ModelConfig, ...]
+    root: Path | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models' names."""
+        return tuple(config.name for config in self.configs)
+
+    @property
+    def config_file(self) -> Path | None:
+        """The file that says which versions have which label; None where all that is served is one version."""
+        alone = any(config.policy.specific for config in self.configs)
+        file = None if self.root is None or alone else self.root / MODELS_CONFIG_FILE
+        return file if file is not None and file.is_file() else None
+
+    @property
+    def output(self) -> Path | None:
+        """The run's OUTPUT, where there is one."""
+        return None if self.root is None else self.root.parent
+
+
+def of_output(output: Path) -> ServedModels:
+    """Returns every model that a run has pushed into an output folder, by name.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    root = output.resolve() / "serving"
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    configs = tuple(ModelConfig(folder.name, folder) for folder in folders if folder.is_dir() and versions(folder))
+    if not configs:
+        raise ConfigurationError(
+            f"--output {output}: no model in its folder serving; `radflow demo` or `radflow run` pushes one there"
+        )
+    return ServedModels(configs, root)
+
+
+def of_folder(folder: Path) -> ServedModels:
+    """Returns what a `--model DIR` means: a model with its versions, or the one version that it is.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    path = folder.resolve()
+    if (path / "saved_model.pb").is_file():
+        if not path.name.isdecimal():
+            raise ConfigurationError(f"--model {folder}: a version's folder is a whole number; rename it, e.g. to 1")
+        policy = VersionPolicy(specific=frozenset({int(path.name)}))
+        return ServedModels((ModelConfig(path.parent.name, path.parent, policy),), _root(path.parent))
+    if not path.is_dir() or not version_folders(path):
+        raise ConfigurationError(
+            f"--model {folder}: no version in it; give OUTPUT/serving/TASK of a run that pushed a model, or one version"
+        )
+    return ServedModels((ModelConfig(path.name, path),), _root(path))
+
+
+def _root(model: Path) -> Path | None:
+    return model.parent if model.parent.name == "serving" else None
