@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from data_schemas.metrics import METRICS, NEITHER_IS_BETTER, RANGES
-from data_schemas.strict import Share, Strict, Text
+from data_schemas.strict import Problem, Share, Strict, Text, refuse
 
 GAP_METRICS = ("sensitivity", "specificity", "auroc", "calibration_in_the_large", "underdiagnosis_rate")
 """Metrics whose largest difference between groups a gate may bound."""
@@ -52,45 +53,63 @@ class Gate(Strict):
     not_assessable: Text | None = None
 
     @model_validator(mode="after")
-    def _bounds_make_sense(self) -> Gate:
+    def _makes_sense(self, info: ValidationInfo) -> Gate:
+        refuse(self.problems(), info)
+        return self
+
+    def problems(self) -> list[Problem]:
+        """Returns what does not go together, by paths that start at the gate."""
+        return [*self._bound_problems(), *self._range_problems(), *self._gap_problems()]
+
+    def _bound_problems(self) -> Iterator[Problem]:
         given = [name for name in ("min", "max", "max_drop") if getattr(self, name) is not None]
         if not given or ("max_drop" in given and len(given) > 1):
-            raise self._wrong(f"has {' and '.join(given) or 'no bound'}; give min, max, both, or max_drop alone")
+            said = f"has {' and '.join(given) or 'no bound'}; give min, max, both, or max_drop alone"
+            yield self._problem("max_drop" if given else "name", said, "min", "max")
         if self.max_drop is not None and self.slice:
-            raise self._wrong("max_drop is overall; remove `slice`")
+            yield self._problem("slice", "max_drop is overall; remove `slice`", "max_drop")
         if self.max_drop is not None and self.metric in NEITHER_IS_BETTER:
-            raise self._wrong(f"neither more nor less of {self.metric} is better, so it has no drop; use min and max")
-        lowest, highest = RANGES.get(self.metric, (-1.0, 1.0))
+            said = f"neither more nor less of {self.metric} is better, so it has no drop; use min and max"
+            yield self._problem("max_drop", said, "metric")
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            yield self._problem("min", f"min {self.min:g} is not below max {self.max:g}", "max")
+
+    def _range_problems(self) -> Iterator[Problem]:
+        lowest, highest = self.range
         for bound in ("min", "max"):
             value = getattr(self, bound)
             if value is not None and (value < lowest or (highest is not None and value > highest)):
                 span = f"{lowest:g}..{highest:g}" if highest is not None else f"{lowest:g} and above"
-                raise self._wrong(f"{bound} is {value:g}; {self.metric} lies in {span}")
-        if self.min is not None and self.max is not None and self.min >= self.max:
-            raise self._wrong(f"min {self.min:g} is not below max {self.max:g}")
-        return self
+                yield self._problem(bound, f"{bound} is {value:g}; {self.metric} lies in {span}", "metric")
 
-    @model_validator(mode="after")
-    def _gap_makes_sense(self) -> Gate:
+    def _gap_problems(self) -> Iterator[Problem]:
         if self.gap is None:
             if self.metric not in METRICS:
-                raise self._wrong(f"{self.metric} is judged between groups: add `gap: ATTRIBUTE`, e.g. gap: sex")
-            return self
+                said = f"{self.metric} is judged between groups: add `gap: ATTRIBUTE`, e.g. gap: sex"
+                yield self._problem("metric", said, "gap")
+            return
         if self.metric not in GAP_METRICS:
-            raise self._wrong(f"gap of {self.metric} is not judged; use one of {', '.join(GAP_METRICS)}")
-        if self.max is None or self.min is not None or self.slice:
-            raise self._wrong("a gap has a `max`, and neither `min` nor `max_drop` nor `slice`")
+            said = f"gap of {self.metric} is not judged; use one of {', '.join(GAP_METRICS)}"
+            yield self._problem("metric", said)
+        if self.max is None or self.min is not None or self.max_drop is not None or self.slice:
+            said = "a gap has a `max`, and neither `min` nor `max_drop` nor `slice`"
+            yield self._problem("gap", said, "min", "max", "max_drop", "slice")
         if self.metric == "underdiagnosis_rate" and self.finding is not None:
-            raise self._wrong("underdiagnosis_rate is of the whole task; remove `finding`")
+            yield self._problem("finding", "underdiagnosis_rate is of the whole task; remove `finding`", "metric")
         if self.undecided is None and self.not_assessable is None:
-            raise self._wrong(
+            said = (
                 "a fairness gate must say what happens while a group has too few patients: `undecided: refuse` or "
                 "`undecided: report`; where the data lacks the attribute, `not_assessable: REASON`"
             )
-        return self
+            yield self._problem("gap", said, "undecided", "not_assessable")
 
-    def _wrong(self, what: str) -> ValueError:
-        return ValueError(f"gate {self.name!r}: {what}")
+    def _problem(self, key: str, what: str, *about: str) -> Problem:
+        return Problem((key,), f"gate {self.name!r}: {what}", tuple((name,) for name in ("name", *about)))
+
+    @property
+    def range(self) -> tuple[float, float | None]:
+        """Lowest and highest value of what is judged; None where there is no highest."""
+        return RANGES.get(self.metric, (-1.0, 1.0))
 
     @property
     def when_undecided(self) -> Undecided:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
-import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from data_schemas import features
+from data_schemas.age_groups import age_group_names
 from data_schemas.task import Task
 
 _BASE = importlib.resources.files("data_schemas") / "base_schema.pbtxt"
@@ -47,12 +47,6 @@ def build_schema(task: Task) -> schema_pb2.Schema:
 def tabular_features(task: Task) -> tuple[str, ...]:
     """Returns the features that statistics are computed of: all but the pixels."""
     return tuple(feature.name for feature in build_schema(task).feature if feature.name != features.IMAGE)
-
-
-def age_group_names(bounds: Sequence[int]) -> tuple[str, ...]:
-    """Returns the names of the age groups that rising lower bounds (years) make, e.g. `0-17`, `18-39`, `40+`."""
-    closed = tuple(f"{low}-{high - 1}" for low, high in itertools.pairwise(bounds))
-    return (*closed, f"{bounds[-1]}+") if bounds else ()
 
 
 def write_schema(task: Task, folder: Path) -> Path:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from data_schemas.decisions import Decisions
 from data_schemas.drift_limits import DriftLimits
 from data_schemas.features import HEADER_SLICES, SPLITS
 from data_schemas.gates import Gate
 from data_schemas.image_settings import Image, Intensity
-from data_schemas.strict import Positive, Share, Strict, Text
+from data_schemas.strict import Path, Positive, Problem, Share, Strict, Text, refuse
 from data_schemas.training_settings import Augmentation, Training
 from data_schemas.tuning_settings import Tuning
 
@@ -297,87 +298,106 @@ class Task(Strict):
         return bounds
 
     @model_validator(mode="after")
-    def _parts_agree(self) -> Task:
-        names = [gate.name for gate in self.gates]
-        problems = [f"gate {name!r} stands more than once" for name in sorted(set(names)) if names.count(name) > 1]
-        for gate in self.gates:
-            problems += self._gate_problems(gate)
+    def _parts_agree(self, info: ValidationInfo) -> Task:
+        refuse(self.problems(), info)
+        return self
+
+    def problems(self) -> list[Problem]:
+        """Returns what does not go together: parts of the task, gates and the task; not parts of one gate."""
+        return [
+            *self._gate_problems(),
+            *self._image_problems(),
+            *self._unit_problems(),
+            *self._decision_problems(),
+            *self._prevalence_problems(),
+        ]
+
+    def _image_problems(self) -> Iterator[Problem]:
         if self.intensity.policy == "hounsfield" and self.modalities != ("CT",):
-            problems.append(
+            said = (
                 f"intensity.policy: hounsfield with modalities {', '.join(self.modalities)}: only CT has Hounsfield "
                 "units; use voi (CR, DX, MG, XA), percentile (MR, US), or modalities: [CT]"
             )
+            yield Problem(("intensity", "policy"), said, (("modalities",),))
         if self.image.normalization == "standardized" and self.model.weights != "none":
-            problems.append(
-                "image.normalization: standardized clashes with pretrained weights, which bring their own scaling"
-            )
+            said = "image.normalization: standardized clashes with pretrained weights, which bring their own scaling"
+            yield Problem(("image", "normalization"), said, (("model", "weights"),))
         if self.image.normalization == "standardized" and self.training.augmentation != Augmentation():
-            problems.append(
+            said = (
                 "image.normalization: standardized clashes with training.augmentation: "
                 "augmentation works on 0..1 images; switch it off or use normalization: unit"
             )
+            yield Problem(("image", "normalization"), said, (("training", "augmentation"),))
         private = sorted(set(self.extra_columns) & {*MANIFEST_COLUMNS, self.labels.column, *self.labels.names})
         if private:
-            problems.append(
+            said = (
                 f"slices by {', '.join(private)}: a slice's values are copied into every record, so it may name a "
                 f"header feature ({', '.join(HEADER_SLICES)}) or a column of your own, no identifier and no label"
             )
+            yield Problem(("slices",), said, (("labels",),))
         if self.model.weights == "none" and not self.training.epochs:
-            problems.append("training.epochs is 0 and model.weights is none: random weights cannot stay frozen")
-        problems += self._unit_problems() + self._decision_problems()
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+            said = "training.epochs is 0 and model.weights is none: random weights cannot stay frozen"
+            yield Problem(("training", "epochs"), said, (("model", "weights"),))
 
-    def _unit_problems(self) -> list[str]:
+    def _unit_problems(self) -> Iterator[Problem]:
         # A value that equals its default says nothing: a dumped task has them all.
         if self.study_score == "mean":
-            return []
+            return
         if self.unit == "image":
-            return [f"study_score: {self.study_score} means nothing with unit: image; remove it, or use unit: study"]
-        if self.labels.type == "multi_class" and self.labels.no_finding is None:
-            problem = (
+            said = f"study_score: {self.study_score} means nothing with unit: image; remove it, or use unit: study"
+            yield Problem(("study_score",), said, (("unit",),))
+        elif self.labels.type == "multi_class" and self.labels.no_finding is None:
+            said = (
                 "study_score: max is the highest log odds of each label against `no_finding`, which this task has not: "
                 "name it under labels, or use study_score: mean"
             )
-            return [problem]
-        return []
+            yield Problem(("study_score",), said, (("labels",), ("unit",)))
 
-    def _decision_problems(self) -> list[str]:
-        labels, declared = self.labels, self.deployment_prevalence
-        strangers = sorted(set(self.decisions.findings) - set(labels.findings))
-        problems = [f"decisions.findings: {name!r} is not one of {', '.join(labels.findings)}" for name in strangers]
+    def _decision_problems(self) -> Iterator[Problem]:
+        findings = self.labels.findings
+        for name in sorted(set(self.decisions.findings) - set(findings)):
+            said = f"decisions.findings: {name!r} is not one of {', '.join(findings)}"
+            yield Problem(("decisions", "findings", name), said, (("labels",),))
+
+    def _prevalence_problems(self) -> Iterator[Problem]:
+        labels, declared, key = self.labels, self.deployment_prevalence, "deployment_prevalence"
+        about: tuple[Path, ...] = (("labels",),)
         strangers = sorted(set(declared) - set(labels.names))
-        problems += [f"deployment_prevalence: {name!r} is not one of {', '.join(labels.names)}" for name in strangers]
+        for name in strangers:
+            yield Problem((key, name), f"{key}: {name!r} is not one of {', '.join(labels.names)}", about)
         if not declared or strangers:
-            return problems
+            return
         missing = [name for name in labels.names if name not in declared]
         if labels.type == "multi_label" and missing:
-            problems.append(f"deployment_prevalence lacks {', '.join(missing)}: declare every finding's")
+            yield Problem((key,), f"{key} lacks {', '.join(missing)}: declare every finding's", about)
         if labels.type == "multi_class" and len(missing) > 1:
-            problems.append(
-                f"deployment_prevalence lacks {', '.join(missing)}: declare all labels' but one, which is the rest"
-            )
+            said = f"{key} lacks {', '.join(missing)}: declare all labels' but one, which is the rest"
+            yield Problem((key,), said, about)
         total = sum(declared.values())
         if labels.type == "multi_class" and (total >= 1 if missing else abs(total - 1) > 1e-6):
-            problems.append(
-                f"deployment_prevalence sums to {total:g}; shares of labels that exclude each other sum to 1"
-            )
-        return problems
+            said = f"{key} sums to {total:g}; shares of labels that exclude each other sum to 1"
+            yield Problem((key,), said, about)
 
-    def _gate_problems(self, gate: Gate) -> list[str]:
-        problems = []
-        if gate.finding is not None and gate.finding not in self.labels.findings:
-            problems.append(
-                f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(self.labels.findings)}"
-            )
+    def _gate_problems(self) -> Iterator[Problem]:
+        names = [gate.name for gate in self.gates]
+        for index, gate in enumerate(self.gates):
+            if gate.name in names[:index]:
+                yield Problem(("gates", index, "name"), f"gate {gate.name!r} stands more than once")
+            yield from self._problems_of(index, gate)
+
+    def _problems_of(self, index: int, gate: Gate) -> Iterator[Problem]:
+        findings, place = self.labels.findings, ("gates", index)
+        if gate.finding is not None and gate.finding not in findings:
+            said = f"gate {gate.name!r}: finding {gate.finding!r} is not one of {', '.join(findings)}"
+            yield Problem((*place, "finding"), said, (("labels",),))
         if gate.finding is None and gate.metric == "accuracy" and self.labels.type == "multi_label" and not gate.gap:
-            problems.append(f"gate {gate.name!r}: accuracy of a multi-label task needs a `finding`")
+            said = f"gate {gate.name!r}: accuracy of a multi-label task needs a `finding`"
+            yield Problem((*place, "metric"), said, ((*place, "finding"), (*place, "gap"), ("labels",)))
         for named, wanted in (("slice", set(gate.slice)), ("gap", {gate.gap} if gate.gap else set())):
             if wanted and wanted not in map(set, self.slices):
                 listed = ", ".join(sorted(map(str, wanted)))
-                problems.append(f"gate {gate.name!r}: {named} by {listed} is not one of the task's `slices`")
-        return problems
+                said = f"gate {gate.name!r}: {named} by {listed} is not one of the task's `slices`"
+                yield Problem((*place, named), said, (("slices",),))
 
     @property
     def channels(self) -> int:

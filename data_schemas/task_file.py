@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import importlib.resources
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from data_schemas.errors import TaskError
 from data_schemas.gates import Gate
 from data_schemas.image_settings import Image
 from data_schemas.task import Model, Task, Waived
+from data_schemas.task_problems import checked
 
 _TASKS = importlib.resources.files("data_schemas") / "tasks"
 
@@ -72,13 +73,12 @@ def parse_task(text: str, what: str = "task") -> Task:
         raise TaskError(
             what, ["line 1: a task is a mapping of keys to values; see `radflow tasks --show synthetic_chest`"]
         )
-    repeated = [f"line {line}: {key!r} stands twice; keep one" for key, line in _repeated_keys(node)]
-    try:
-        task = Task.model_validate(value)
-    except ValidationError as error:
-        raise TaskError(what, repeated + [_problem(node, details) for details in error.errors()]) from error
-    if repeated:
-        raise TaskError(what, repeated)
+    task, errors, clashes = checked(value)
+    problems = [(line, f"{key!r} stands twice; keep one") for key, line in _repeated_keys(node)]
+    problems += [_problem(node, details) for details in errors]
+    problems += [_located(node, problem.path, problem.message) for problem in clashes]
+    if task is None or problems:
+        raise TaskError(what, [f"line {line}: {message}" for line, message in sorted(problems)])
     return task
 
 
@@ -146,9 +146,8 @@ def _yaml(text: str, what: str) -> tuple[yaml.Node | None, Any]:
     raise TaskError(what, [problem])
 
 
-def _problem(root: yaml.Node, details: Any) -> str:
+def _problem(root: yaml.Node, details: Any) -> tuple[int, str]:
     location = [part for part in details["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
-    where = ".".join(str(part) for part in location) or "the task"
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
         message = _unknown_key(location)
@@ -156,7 +155,12 @@ def _problem(root: yaml.Node, details: Any) -> str:
         message = "this key is missing; add it"
     elif "input" in details and isinstance(details["input"], str | int | float):
         message = f"{message} (it is {details['input']!r})"
-    return f"line {_line(root, location)}: {where}: {message}"
+    return _located(root, location, message)
+
+
+def _located(root: yaml.Node, location: Sequence[Any], message: str) -> tuple[int, str]:
+    where = ".".join(str(part) for part in location) or "the task"
+    return _line(root, location), f"{where}: {message}"
 
 
 def _unknown_key(location: list[Any]) -> str:
@@ -184,7 +188,7 @@ def _model_in(annotation: Any) -> Any:
     return None
 
 
-def _line(node: yaml.Node, location: list[Any]) -> int:
+def _line(node: yaml.Node, location: Sequence[Any]) -> int:
     """Returns the 1-based line of the deepest node on the way to `location`."""
     line: int = node.start_mark.line + 1
     for part in location:

@@ -60,6 +60,13 @@ def test_a_gate_that_says_nothing_refuses_while_undecided() -> None:
     assert Gate(name="g", metric="auroc", min=0.5).when_undecided == "refuse"
 
 
+def test_all_that_is_wrong_with_a_gate_is_said_at_once() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Gate.model_validate({"name": "g", "metric": "f1", "gap": "sex", "min": 1.5})
+    for said in ("min is 1.5", "gap of f1 is not judged", "a gap has a `max`", "a fairness gate must say"):
+        assert said in str(caught.value)
+
+
 def test_a_gap_by_what_is_no_slice_is_refused() -> None:
     gate = {"name": "g", "metric": "auroc", "gap": "site", "max": 0.1, "undecided": "report"}
     with pytest.raises(ValidationError, match="gap by site is not one of the task's `slices`"):

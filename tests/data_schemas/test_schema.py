@@ -8,7 +8,8 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from data_schemas import features
-from data_schemas.schema import age_group_names, base_schema, build_schema, tabular_features, write_schema
+from data_schemas.age_groups import age_group_names
+from data_schemas.schema import base_schema, build_schema, tabular_features, write_schema
 from data_schemas.task_file import load_task, parse_task, shipped_task_text, shipped_tasks
 from imaging.ages import age_group
 

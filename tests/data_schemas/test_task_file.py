@@ -77,6 +77,107 @@ def test_an_impossible_gate_is_refused(gate: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+def _with_gates(*lines: str) -> str:
+    start, end = DEMO.index("gates:"), DEMO.index("model:")
+    return "\n".join([f"{DEMO[:start]}gates:", *(f"  {line}" for line in lines), DEMO[end:]])
+
+
+def test_values_that_are_wrong_and_values_that_clash_are_listed_at_once_each_with_its_own_line() -> None:
+    text = _with_gates(
+        "- {name: lump, metric: auroc, finding: lump, min: 0.5}",
+        "- name: twice wrong",
+        "  metric: auroc",
+        "  gap: site",
+        "  max: 0.3",
+        "- name: unheard of",
+        "  metric: beauty",
+        "- name: lump",
+        "  metric: auroc",
+        "  min: 0.9",
+        "  max: 0.8",
+        "- 7",
+    ).replace("batch_size: 16", "batch_size: many")
+    with pytest.raises(TaskError) as caught:
+        parse_task(text)
+    first = text[: text.index("gates:")].count("\n") + 1
+    expected = [
+        (first + 1, "gates.0.finding: gate 'lump': finding 'lump' is not one of nodule, cavity"),
+        (first + 4, "gates.1.gap: gate 'twice wrong': a fairness gate must say what happens"),
+        (first + 4, "gates.1.gap: gate 'twice wrong': gap by site is not one of the task's `slices`"),
+        (first + 6, "gates.2.name: gate 'unheard of': has no bound"),
+        (first + 7, "gates.2.metric: Input should be 'auroc'"),
+        (first + 8, "gates.3.name: gate 'lump' stands more than once"),
+        (first + 10, "gates.3.min: gate 'lump': min 0.9 is not below max 0.8"),
+        (first + 12, "gates.4: Input should be a valid dictionary"),
+        (text[: text.index("batch_size")].count("\n") + 1, "training.batch_size: Input should be a valid integer"),
+    ]
+    assert len(caught.value.problems) == len(expected)
+    for problem, (line, said) in zip(caught.value.problems, expected, strict=True):
+        assert problem.startswith(f"line {line}: {said}")
+
+
+def test_nothing_is_said_that_rests_on_what_is_wrong_itself() -> None:
+    """Whether `lump` is a finding, a drop goes with `beauty`, and `ward` is a slice, nobody knows here."""
+    text = _with_gates("- {name: a, metric: beauty, finding: lump, max_drop: 0.1, slice: {ward: x}}")
+    text = text.replace("[normal, nodule, cavity]", "[normal, normal]").replace("- [view]", "- []")
+    with pytest.raises(TaskError) as caught:
+        parse_task(text)
+    said = [problem.split(": ", 2)[1] for problem in caught.value.problems]
+    assert said == ["labels", "slices", "gates.0.metric", "gates.0.slice"]
+    assert "max_drop is overall; remove `slice`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("{metric: auroc, min: 0}", "min 0 refuses no model: auroc lies in 0..1; ask for more, or remove the gate"),
+        ("{metric: ece, max: 1}", "max 1 refuses no model: ece lies in 0..1"),
+        ("{metric: auroc, min: 0, max: 1}", "min 0 and max 1 refuse no model"),
+        ("{metric: auroc, max_drop: 1}", "max_drop 1 refuses no model"),
+        ("{metric: auroc, gap: sex, max: 1, undecided: report}", "max 1 refuses no model: gap in auroc lies in 0..1"),
+        ("{metric: log_loss, min: 0}", "min 0 refuses no model: log_loss lies in 0 and above"),
+        ("{metric: auroc, min: 0.6, slice: {sex: X}}", "no image has sex 'X'; it is one of F, M, O, unknown"),
+        ("{metric: auroc, min: 0.6, slice: {age_group: 40-65}}", "one of 0-17, 18-39, 40-64, 65+, unknown"),
+        ("{metric: auroc, min: 0.6, slice: {view: LL}}", "no image has view 'LL'; it is one of PA, AP, unknown"),
+        ("{metric: auroc, min: 0.6, slice: {manufacturer: acme}}", "kept in upper case; write 'ACME'"),
+        ("{metric: auroc, gap: sex, max: 0.1, not_assessable: ' '}", "not_assessable: is blank; write something"),
+        ("{metric: auroc, min: 0.6, not_assessable: no sex}", "the whole test split can be judged: remove it"),
+    ],
+)
+def test_a_gate_that_could_refuse_no_model_or_is_of_nobody_is_refused(gate: str, said: str) -> None:
+    with pytest.raises(TaskError) as caught:
+        parse_task(_with_gates(f"- {{name: x, {gate[1:]}"))
+    assert said in str(caught.value) and len(caught.value.problems) == 1
+
+
+def test_a_gap_between_groups_of_which_there_is_one_is_refused() -> None:
+    text = _with_gates("- {name: x, metric: auroc, gap: view, max: 0.1, undecided: report}")
+    with pytest.raises(TaskError, match="the task has no view but 'PA', so there is no gap"):
+        parse_task(text.replace("views: [PA, AP]", "views: [PA]"))
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "{metric: auroc, min: 0.6, max: 1}",
+        "{metric: auroc, max_drop: 0}",
+        "{metric: mcc, min: 0}",
+        "{metric: mcc, max_drop: 1}",
+        "{metric: auroc, min: 0.6, slice: {sex: unknown}}",
+        "{metric: auroc, min: 0.6, slice: {age_group: 65+}}",
+        "{metric: auroc, min: 0.6, slice: {manufacturer: unknown}}",
+        "{metric: auroc, min: 0.6, slice: {sex: F}, not_assessable: no sex}",
+    ],
+)
+def test_a_gate_that_asks_for_something_is_taken(gate: str) -> None:
+    assert parse_task(_with_gates(f"- {{name: x, {gate[1:]}")).gates[0].name == "x"
+
+
+def test_what_a_model_says_of_its_task_is_read_whatever_its_gates_ask_for() -> None:
+    text = task_to_json(load_task("synthetic_chest")).replace('"min":0.85', '"min":0.0')
+    assert task_from_json(text).gates[0].min == 0
+
+
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(TaskError, match=r"'name' stands twice"):
         parse_task(f"{DEMO}\nname: again\n")

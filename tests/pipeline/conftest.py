@@ -53,8 +53,8 @@ def write_task(path: Path, **changes: Any) -> Path:
     task["decisions"] |= {"age_range": [40, 59]}
     task["splits"] = {"train": 0.4, "eval": 0.25, "calibration": 0.1, "test": 0.25, "salt": ""}
     task["gates"] = [
-        {"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.0, "min_patients": 2},
-        {"name": "champion", "metric": "balanced_accuracy", "max_drop": 1.0, "min_patients": 2},
+        {"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.001, "min_patients": 2},
+        {"name": "champion", "metric": "balanced_accuracy", "max_drop": 0.99, "min_patients": 2},
     ]
     path.write_text(yaml.safe_dump(task | changes))
     return path

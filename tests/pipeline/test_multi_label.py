@@ -40,7 +40,7 @@ def tuned(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
         folder / "task.yaml",
         name="synthetic_findings",
         labels={"type": "multi_label", "names": ["nodule", "cavity"]},
-        gates=[{"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.0, "min_patients": 2}],
+        gates=[{"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.001, "min_patients": 2}],
         tuning=search,
     )
     manifest, output = _manifest(sample, folder), folder / "output"

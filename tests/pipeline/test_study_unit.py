@@ -49,7 +49,7 @@ def run(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) ->
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    gate = {"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.0, "min_patients": 2}
+    gate = {"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.001, "min_patients": 2}
     task = write_task(folder / "task.yaml", unit="study", training=TRAINING, gates=[gate])
     output = folder / "output"
     finished = radflow("run", "--task", task, "--manifest", manifest, "--output", output, "--json")
