@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
     "compare": ("cli.compare", "compare the models of two runs on the test images that both judged"),
     "serve": ("cli.serve", "serve pushed models, and open the page on which images are read"),
+    "audit": ("cli.audit", "check that nobody changed an audit log, or print it"),
+    "storage": ("cli.storage", "remove what the gateway has kept for long enough; bring its database up to date"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),
     "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),
     "tasks": ("cli.tasks", "list, show and check tasks"),

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data_schemas.audit_chain import AuditEntry, sealed
+from data_schemas.errors import AuditBroken, ConfigurationError
+from serving.gateway.storage.database import Database, parsed_url, require_existing
 from serving.gateway.storage.tables import AuditRow
 
 _BATCH = 1000
@@ -56,6 +59,37 @@ def entries(session: Session, *, after: int = 0, limit: int | None = None) -> It
         after = rows[-1].number
         left = None if left is None else left - len(rows)
         session.expunge_all()
+
+
+def read_log(url: str) -> Iterator[AuditEntry]:
+    """Yields every entry of a database's audit log, oldest first, for whoever checks it; nothing is written.
+
+    Args:
+        url: of a gateway's database, of any version of it.
+
+    Raises:
+        AuditBroken: an entry cannot be read.
+        ConfigurationError: there is no such database, or it is none of a gateway's.
+        ProblemError: UNAVAILABLE, the database is away.
+    """
+    parsed = parsed_url(url)
+    require_existing(parsed)
+    database, last = Database(url), 0
+    try:
+        with database.reading() as session:
+            if not inspect(session.connection()).has_table(AuditRow.__tablename__):
+                raise ConfigurationError(f"the database {database.shown_url} has no audit log of a gateway")
+            for entry in entries(session):
+                yield entry
+                last = entry.number
+    except (TypeError, ValueError) as error:
+        raise AuditBroken(f"audit log: the entry after {last} cannot be read: it was changed") from error
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"the database {database.shown_url} cannot be read: it is none, or it is damaged"
+        ) from error
+    finally:
+        database.close()
 
 
 def _entry(row: AuditRow) -> AuditEntry:

@@ -124,6 +124,16 @@ def parsed_url(url: str) -> URL:
     return parsed
 
 
+def require_existing(url: URL) -> None:
+    """Raises where SQLite would make an empty database: for commands on one that there must be.
+
+    Raises:
+        ConfigurationError: there is no such file.
+    """
+    if url.drivername == "sqlite" and not Path(str(url.database)).is_file():
+        raise ConfigurationError(f"there is no database {url.database}: name the gateway's with --data or --database")
+
+
 _EXAMPLE = f"{_POSTGRESQL}://USER:PASSWORD@HOST:5432/NAME"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from serving.gateway.problems import INTERNAL, UNAVAILABLE, ProblemError
 
 _CHUNK = 1 << 20
 _PARTIAL = ".partial"
+_NAME = re.compile(rf"([0-9a-f]{{2}})/\1[0-9a-f]{{30}}({re.escape(_PARTIAL)})?")
+"""What the store calls its objects; whatever else lies in its folder is not its own, and is left alone."""
+_IDENTITY = "radflow-image-store"
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class ImageStore:
         return True
 
     def names(self) -> Iterator[str]:
-        """Yields the name of everything that is there, unfinished files too."""
+        """Yields the names of all objects, and of those that were not finished."""
         try:
             found = self._files.find(self._root)
         except FileNotFoundError:
@@ -130,7 +134,9 @@ class ImageStore:
             raise _away() from error
         prefix = f"{self._root}/"
         for path in found:
-            yield str(path).removeprefix(prefix)
+            name = str(path).removeprefix(prefix)
+            if _NAME.fullmatch(name):
+                yield name
 
     def modified(self, name: str) -> datetime | None:
         """Returns when an object was put; None where it has gone meanwhile."""
@@ -141,6 +147,31 @@ class ImageStore:
         except OSError as error:
             raise _away() from error
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+    def belong_to(self, owner: str) -> None:
+        """Notes the database that the objects belong to, or raises where they belong to another.
+
+        A purge removes files that no case has; in the store of another database that would be all of them.
+
+        Args:
+            owner: a random word that the database has for itself.
+
+        Raises:
+            ConfigurationError: the store belongs to another database.
+            ProblemError: UNAVAILABLE, the store is away.
+        """
+        path = self._path(_IDENTITY)
+        try:
+            if not self._files.exists(path):
+                self._files.pipe_file(path, owner.encode())
+            found = self._files.cat_file(path)
+        except OSError as error:
+            raise _away() from error
+        if found != owner.encode():
+            raise ConfigurationError(
+                "the image store belongs to another database: each has one of its own. If that database is lost, "
+                f"remove the file {_IDENTITY} of the store; the next purge then removes its images"
+            )
 
     def ready(self) -> bool:
         """Returns whether the store answers."""

@@ -68,7 +68,7 @@ def require_head(engine: Engine) -> None:
     if found != HEAD:
         state = "has no tables" if found is None else f"is at revision {found}"
         raise ConfigurationError(
-            f"the gateway's database {state}, this Radflow needs {HEAD}: run `radflow gateway migrate`, or with a "
+            f"the gateway's database {state}, this Radflow needs {HEAD}: run `radflow storage migrate`, or with a "
             "newer revision a newer Radflow"
         )
 

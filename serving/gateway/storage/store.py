@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
@@ -33,7 +34,7 @@ from serving.gateway.storage.retention import Purged
 from serving.gateway.storage.reviewed import ReviewedCase, reviewed_cases
 from serving.gateway.storage.schema_version import migrate, require_head
 from serving.gateway.storage.served import ServedRecord
-from serving.gateway.storage.tables import CaseRow, FeedbackRow, ImageRow, PredictionRow
+from serving.gateway.storage.tables import CaseRow, FeedbackRow, ImageRow, PredictionRow, PropertyRow
 
 REVIEWS = ("agree", "disagree", "correct")
 """Kinds of feedback that judge a prediction."""
@@ -79,14 +80,17 @@ class Store:
             migrated: whether the database is brought to this version's tables. Without, one that has others is refused.
 
         Raises:
-            ConfigurationError: a URL is none, or the database has the tables of another version.
+            ConfigurationError: a URL is none, the database has the tables of another version, or the image store
+                belongs to another database.
             ProblemError: UNAVAILABLE, the database is away.
         """
         if migrated:
             migrate(parsed_url(database_url))
         database = Database(database_url)
         require_head(database.engine)
-        return cls(database, ImageStore(image_store), clock=clock)
+        images = ImageStore(image_store)
+        images.belong_to(_identity(database))
+        return cls(database, images, clock=clock)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -425,7 +429,8 @@ class Store:
 
     def _image(self, case_id: str, image_id: str, principal: Principal) -> ImageRow:
         with self._reading_case(case_id, principal) as (session, _):
-            row = session.scalars(_of_case(ImageRow, case_id).where(ImageRow.id == image_id)).first()
+            of_that_id = _of_case(ImageRow, case_id).where(ImageRow.id == image_id)
+            row = session.scalars(of_that_id).first() if _ID.fullmatch(image_id) else None
         if row is None:
             raise _not_found("image")
         return row
@@ -443,11 +448,23 @@ class _NotTheirs(Exception):  # noqa: N818  # never leaves this module
 
 _AGE_OF_PREDICTIONS = (PredictionRow.created_at, PredictionRow.id)
 _AGE_OF_FEEDBACK = (FeedbackRow.created_at, FeedbackRow.id)
+_ID = re.compile(r"[0-9a-f]{32}")
+"""What `new_id` gives; anything else is not looked up, since a database does not take every text."""
 _Part = TypeVar("_Part", ImageRow, PredictionRow, FeedbackRow)
 
 
+def _identity(database: Database) -> str:
+    """Returns the word by which the image store of a database knows it; a new database draws one."""
+    with database.writing() as session:
+        found = session.get(PropertyRow, "image_store")
+        if found is None:
+            found = PropertyRow(name="image_store", value=new_id())
+            session.add(found)
+        return found.value
+
+
 def _visible(session: Session, case_id: str, principal: Principal) -> CaseRow:
-    row = session.get(CaseRow, case_id) if "\0" not in case_id else None
+    row = session.get(CaseRow, case_id) if _ID.fullmatch(case_id) else None
     if row is None:
         raise _not_found("case")
     if not principal.may_see(row.group):

@@ -66,6 +66,15 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_NAMES)
 
 
+class PropertyRow(Base):
+    """A property of the database itself: `image_store`, which store of images belongs to it."""
+
+    __tablename__ = "properties"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
 class GroupRow(Base):
     """A group of users, and how many cases it has had."""
 

@@ -1,9 +1,54 @@
-"""A store on an empty database and an empty folder."""
+"""A store on an empty database, SQLite's and PostgreSQL's in turn, and an empty folder."""
 
 import pytest
 
+from serving.gateway.storage.database import parsed_url
+from serving.gateway.storage.schema_version import migrate
 from serving.gateway.storage.store import Store
-from tests.serving.gateway.storage.examples import Clock
+from serving.gateway.storage.tables import Base
+from tests.serving.gateway.postgresql import running_server
+from tests.serving.gateway.storage.examples import READER, Clock, new_image
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgresql_server):
+    """The name of a database with the gateway's tables."""
+    name = postgresql_server.new_database()
+    migrate(parsed_url(postgresql_server.url(name)))
+    return name
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server, migrated_database):
+    """A database with empty tables; they are emptied after each test, which is faster than making them anew."""
+    yield postgresql_server.url(migrated_database)
+    tables = ", ".join(Base.metadata.tables)
+    postgresql_server.execute(f"SET session_replication_role = replica; TRUNCATE {tables}", migrated_database)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path):
+    return f"sqlite:///{tmp_path}/database/gateway.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request):
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def empty_database_url(request, database_url):
+    """Without tables: SQLite's has none until it is opened."""
+    if database_url.startswith("sqlite"):
+        return database_url
+    server = request.getfixturevalue("postgresql_server")
+    return server.url(server.new_database())
 
 
 @pytest.fixture
@@ -12,12 +57,17 @@ def clock():
 
 
 @pytest.fixture
-def database_url(tmp_path):
-    return f"sqlite:///{tmp_path}/database/gateway.db"
+def images(tmp_path):
+    return tmp_path / "images"
 
 
 @pytest.fixture
-def store(database_url, tmp_path, clock):
-    opened = Store.open(database_url, str(tmp_path / "images"), clock=clock)
+def store(database_url, images, clock):
+    opened = Store.open(database_url, str(images), clock=clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def case_id(store):
+    return store.add_case(READER, model="chest_model", images=[new_image(), new_image(b"second", file=2)])

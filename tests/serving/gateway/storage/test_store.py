@@ -1,15 +1,36 @@
 """The store keeps and gives back cases, and shows nobody the cases of another group."""
 
+from datetime import timedelta
+
 import pytest
 
-from serving.gateway.problems import NOT_FOUND, ProblemError
-from serving.gateway.schemas import FeedbackRequest
-from tests.serving.gateway.storage.examples import COLLEAGUE, READER, STRANGER, new_image, prediction, served_image
+from serving.gateway.problems import INVALID, NOT_FOUND, ProblemError
+from serving.gateway.schemas import Declared, FeedbackRequest, RejectedFile
+from tests.serving.gateway.storage.examples import (
+    ADMIN,
+    COLLEAGUE,
+    READER,
+    START,
+    STRANGER,
+    finding,
+    new_image,
+    prediction,
+    served_image,
+)
 
 
-@pytest.fixture
-def case_id(store):
-    return store.add_case(READER, model="chest_model", images=[new_image(), new_image(b"second", file=2)])
+def files(folder):
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != "radflow-image-store"]
+
+
+def actions(store):
+    return [entry.action for entry in store.audit_entries().entries]
+
+
+def refusal(function, *arguments):
+    with pytest.raises(ProblemError) as refused:
+        function(*arguments)
+    return refused.value
 
 
 def test_an_uploaded_case_has_its_images_and_nothing_else(store, case_id):
@@ -19,9 +40,40 @@ def test_an_uploaded_case_has_its_images_and_nothing_else(store, case_id):
     assert case.predictions == case.feedback == [] and case.urgency is None
     assert store.image_bytes(case_id, case.image_list[1].id, READER) == b"second"
     assert store.thumbnail_bytes(case_id, case.image_list[1].id, READER) == b"PNG of second"
+    with store.image_file(case_id, case.image_list[0].id, READER) as path:
+        assert path.read_bytes() == b"DICM file"
 
 
-def test_a_case_goes_from_upload_to_feedback_and_away(store, case_id):
+def test_images_are_what_was_given_but_for_their_id(store, case_id):
+    image = store.case(case_id, READER).image_list[0]
+    assert image.model_copy(update={"id": "0" * 32}) == new_image().image and image.id != "0" * 32
+
+
+def test_an_image_is_taken_from_a_file_too(store, tmp_path):
+    (tmp_path / "upload").write_bytes(b"on disk")
+    case_id = store.add_case(READER, model="chest_model", images=[new_image(tmp_path / "upload")])
+    assert store.image_bytes(case_id, store.case(case_id, READER).thumbnail, READER) == b"on disk"
+    assert (tmp_path / "upload").exists()
+
+
+def test_what_came_with_the_upload_is_kept(store):
+    rejected = [RejectedFile(file=2, status="corrupt", reason="it ends too early")]
+    case_id = store.add_case(
+        READER,
+        model="chest_model",
+        images=[new_image(modality="")],
+        rejected=rejected,
+        declared=Declared(view="PA"),
+        sample=True,
+        expires_at=START + timedelta(days=30),
+    )
+    case = store.case(case_id, READER)
+    assert (case.rejected, case.declared, case.modality) == (rejected, Declared(view="PA"), "")
+    assert case.sample and case.expires_at == START + timedelta(days=30)
+    assert [(entry.action, entry.details) for entry in store.audit_entries().entries][1] == ("declare", {"view": "PA"})
+
+
+def test_a_case_goes_from_upload_to_feedback_and_away(store, case_id, images):
     case = store.case(case_id, READER)
     made = prediction(case)
     store.add_prediction(case_id, READER, made, [served_image(case)])
@@ -30,17 +82,156 @@ def test_a_case_goes_from_upload_to_feedback_and_away(store, case_id):
     assert found.predictions == store.predictions(case_id, READER) == [made]
     assert (found.status, found.flagged, found.read) == ("predicted", ["pneumonia"], True)
     assert said.mine and [(one.id, one.mine) for one in found.feedback] == [(said.id, False)]
+    assert len(files(images)) == 4
     store.delete_case(case_id, READER)
-    with pytest.raises(ProblemError) as refused:
-        store.case(case_id, READER)
-    assert refused.value.kind == NOT_FOUND
-    actions = [entry.action for entry in store.audit_entries().entries]
-    assert actions == ["upload", "view", "predict", "feedback", "view", "delete"]
+    assert refusal(store.case, case_id, READER).kind == NOT_FOUND
+    assert files(images) == [] and list(store.served_records("chest_model")) == []
+    assert actions(store) == ["upload", "view", "predict", "feedback", "view", "delete"]
 
 
-def test_another_groups_case_is_not_found_and_the_attempt_is_audited(store, case_id):
-    with pytest.raises(ProblemError) as refused:
-        store.case(case_id, STRANGER)
-    assert refused.value.kind == NOT_FOUND
+def test_the_latest_prediction_is_what_the_worklist_shows(store, case_id):
+    case = store.case(case_id, READER)
+    store.add_prediction(case_id, READER, prediction(case, codes=["modality_unknown"]))
+    (withheld,) = store.cases(READER).cases
+    assert (withheld.status, withheld.withheld, withheld.urgency) == ("withheld", ["modality_unknown"], None)
+    quiet = [finding(probability=0.2, flagged=False), finding("no finding", 0.9, is_finding=False)]
+    store.add_prediction(case_id, READER, prediction(case, findings=quiet, version=2, at=START + timedelta(hours=1)))
+    (predicted,) = store.cases(READER).cases
+    assert (predicted.status, predicted.withheld, predicted.flagged) == ("predicted", [], [])
+    assert predicted.urgency == pytest.approx(-1.3862943611)  # ln(0.2 / 0.8) - ln(0.5 / 0.5)
+    assert actions(store)[-2:] == ["withhold", "predict"]
+
+
+def test_a_failed_prediction_is_shown_until_there_is_one(store, case_id):
+    store.set_failed(case_id, READER, "unavailable")
+    assert store.cases(READER).cases[0].status == "failed"
+    case = store.case(case_id, READER)
+    store.add_prediction(case_id, READER, prediction(case))
+    store.set_failed(case_id, READER, "unavailable")
+    assert store.cases(READER).cases[0].status == "predicted"
+    assert store.audit_entries().entries[1].details == {"model": "chest_model", "reason": "unavailable"}
+
+
+def test_statements_add_up_and_each_is_audited(store, case_id):
+    store.declare(case_id, READER, Declared(modality="CR"))
+    assert store.declare(case_id, READER, Declared(age_years=44)) == Declared(modality="CR", age_years=44)
+    store.declare(case_id, READER, Declared())
+    assert store.case(case_id, READER, view=False).declared == Declared(modality="CR", age_years=44)
+    stated = [entry.details for entry in store.audit_entries().entries if entry.action == "declare"]
+    assert stated == [{"modality": "CR"}, {"age_years": 44}]
+
+
+def test_only_an_opened_case_is_audited_as_viewed(store, case_id):
+    store.case(case_id, READER, view=False)
+    store.cases(READER)
+    store.predictions(case_id, READER)
+    assert actions(store) == ["upload"]
+    store.case(case_id, ADMIN)
+    assert [(one.actor, one.action) for one in store.audit_entries().entries][1:] == [("admin", "view")]
+
+
+def test_feedback_comes_back_as_it_was_given(store, case_id):
+    made = prediction(store.case(case_id, READER, view=False))
+    store.add_prediction(case_id, READER, made)
+    comment = "Zmiana w płacie górnym 🫁\n<b>bold</b> '; DROP TABLE cases; --"
+    asked = FeedbackRequest(kind="correct", labels=["effusion"], comment=comment, prediction=made.id)
+    said = store.add_feedback(case_id, READER, asked)
+    assert (said.kind, said.labels, said.comment, said.prediction) == ("correct", ["effusion"], comment, made.id)
+    assert store.case(case_id, READER, view=False).feedback == [said]
+    assert "comment" not in store.audit_entries().entries[-1].details
+
+
+def test_feedback_on_another_cases_prediction_is_refused(store, case_id):
+    other = store.add_case(READER, model="chest_model", images=[new_image()])
+    made = prediction(store.case(other, READER))
+    store.add_prediction(other, READER, made)
+    asked = FeedbackRequest(kind="agree", prediction=made.id)
+    assert refusal(store.add_feedback, case_id, READER, asked).kind == INVALID
+    assert not store.case(case_id, READER).read
+
+
+def test_text_that_a_database_cannot_keep_is_refused(store, case_id):
+    for request in (FeedbackRequest(kind="agree", comment="a\0b"), FeedbackRequest(kind="correct", labels=["\0"])):
+        assert refusal(store.add_feedback, case_id, READER, request).kind == INVALID
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store, case, who: store.case(case, who),
+        lambda store, case, who: store.predictions(case, who),
+        lambda store, case, who: store.delete_case(case, who),
+        lambda store, case, who: store.set_failed(case, who),
+        lambda store, case, who: store.declare(case, who, Declared(modality="CR")),
+        lambda store, case, who: store.add_feedback(case, who, FeedbackRequest(kind="agree")),
+        lambda store, case, who: store.image_bytes(case, store.case(case, READER).thumbnail, who),
+        lambda store, case, who: store.image_file(case, store.case(case, READER).thumbnail, who),
+        lambda store, case, who: store.thumbnail_bytes(case, store.case(case, READER).thumbnail, who),
+        lambda store, case, who: store.add_prediction(case, who, prediction(store.case(case, READER))),
+    ],
+)
+def test_another_groups_case_is_not_found_and_the_attempt_is_audited(store, case_id, ask):
+    assert refusal(ask, store, case_id, STRANGER).kind == NOT_FOUND
     last = store.audit_entries().entries[-1]
     assert (last.actor, last.action, last.subject) == (STRANGER.subject, "refused", case_id)
+    assert store.cases(STRANGER).total == 0
+    assert store.case(case_id, READER).status == "uploaded"
+
+
+@pytest.mark.parametrize("wrong", ["f" * 32, "", "../../etc/passwd", "a\0b", "é" * 40])
+def test_what_there_is_not_is_not_found_and_not_audited(store, case_id, wrong):
+    assert refusal(store.case, wrong, READER).kind == NOT_FOUND
+    assert refusal(store.image_bytes, case_id, wrong, READER).kind == NOT_FOUND
+    assert refusal(store.image_bytes, wrong, "0" * 32, READER).kind == NOT_FOUND
+    assert actions(store) == ["upload"]
+
+
+def test_an_image_is_found_in_its_own_case_alone(store, case_id):
+    other = store.add_case(READER, model="chest_model", images=[new_image()])
+    assert refusal(store.image_bytes, other, store.case(case_id, READER).thumbnail, READER).kind == NOT_FOUND
+
+
+def test_cases_are_numbered_within_their_group(store, case_id):
+    bones = store.add_case(STRANGER, model="bone_model", images=[new_image()])
+    second = store.add_case(COLLEAGUE, model="chest_model", images=[new_image()])
+    assert [store.case(one, ADMIN).number for one in (case_id, bones, second)] == [1, 1, 2]
+
+
+def test_the_number_of_a_deleted_case_is_not_given_again(store, case_id):
+    store.delete_case(case_id, READER)
+    assert store.case(store.add_case(READER, model="chest_model", images=[new_image()]), READER).number == 2
+
+
+def test_an_upload_whose_second_file_is_gone_leaves_nothing(store, images, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        store.add_case(READER, model="chest_model", images=[new_image(), new_image(tmp_path / "gone")])
+    assert files(images) == [] and store.cases(READER).total == 0 and actions(store) == []
+
+
+def test_an_upload_whose_transaction_fails_leaves_nothing(store, images, clock, monkeypatch):
+    monkeypatch.setattr(store, "_append", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        store.add_case(READER, model="chest_model", images=[new_image()])
+    monkeypatch.undo()
+    assert files(images) == [] and store.cases(READER).total == 0 and actions(store) == []
+    assert store.case(store.add_case(READER, model="chest_model", images=[new_image()]), READER).number == 1
+
+
+def test_an_image_that_was_altered_is_not_given_out(store, case_id, images):
+    image_id = store.case(case_id, READER).thumbnail
+    (altered,) = [path for path in files(images) if path.read_bytes() == b"DICM file"]
+    altered.write_bytes(b"DICM fiLe")
+    assert "is not as it was stored" in refusal(store.image_bytes, case_id, image_id, READER).detail
+    with pytest.raises(ProblemError, match="not as it was stored"), store.image_file(case_id, image_id, READER):
+        pass
+    altered.unlink()
+    assert "is gone" in refusal(store.image_bytes, case_id, image_id, READER).detail
+
+
+def test_the_store_is_ready(store):
+    assert store.ready()
+
+
+def test_an_image_store_that_may_not_be_written_is_not_ready(store, images, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    assert not store.ready()

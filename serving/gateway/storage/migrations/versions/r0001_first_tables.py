@@ -36,6 +36,12 @@ _POSTGRESQL_TRIGGERS = (
 def upgrade() -> None:
     """Makes the tables."""
     op.create_table(
+        "properties",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_properties"),
+    )
+    op.create_table(
         "groups",
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("last_number", sa.Integer, nullable=False),
@@ -51,7 +57,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Removes every table, and all that is in them."""
-    for table in ("audit", "served", "feedback", "predictions", "images", "cases", "groups"):
+    for table in ("audit", "served", "feedback", "predictions", "images", "cases", "groups", "properties"):
         op.drop_table(table)
     if op.get_context().dialect.name == "postgresql":
         op.execute("DROP FUNCTION audit_is_append_only()")
