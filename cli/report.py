@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from data_schemas.errors import ConfigurationError, RadflowError
 if TYPE_CHECKING:
     from components.model_report.gather import RunArtifacts
     from pipeline.lineage import OutputArtifact, RunOutputs
+    from pipeline.run_state import RunState
 
 LATEST = "latest"
 _INPUTS = {
@@ -49,9 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         ConfigurationError: there is no such run.
-        RadflowError: the run trained no model.
+        RadflowError: the run is going on, or trained no model.
     """
     from pipeline.lineage import RunOutputs
+    from pipeline.run_state import run_state
 
     output = arguments.output.absolute()
     run_id = find_run(output, arguments.run)
@@ -59,7 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     folder = None if arguments.fresh else _folder(output, run_id, outputs)
     if folder is None:
         folder = output / "reports" / run_id
-        _make(_artifacts(outputs, run_id), folder)
+        _make(_artifacts(outputs, run_state(output, run_id)), folder)
+    if arguments.run == LATEST:
+        _say_what_is_newer(output, run_id)
     found = _read(folder)
     print(json.dumps(found.to_json()) if arguments.json else found.to_text())
     return 0
@@ -91,6 +96,16 @@ class FoundReport:
         return "\n".join([*lines, "", f"Beside it: {files}"])
 
 
+def _say_what_is_newer(output: Path, run_id: str) -> None:
+    """Says on standard error that the latest report is not of the latest run."""
+    from pipeline.lineage import run_ids
+    from pipeline.run_state import going_on, run_state
+
+    newest = going_on(output) or run_ids(_store(output))[-1]
+    if newest != run_id:
+        print(f"radflow report: {run_state(output, newest).text()}, without a report so far", file=sys.stderr)
+
+
 def find_run(output: Path, name: str) -> str:
     """Returns the id of a run.
 
@@ -102,8 +117,11 @@ def find_run(output: Path, name: str) -> str:
         ConfigurationError: there is no such run.
     """
     from pipeline.lineage import RunOutputs, run_ids
+    from pipeline.run_state import going_on
 
-    known = run_ids(_store(output))
+    at_work, known = going_on(output), run_ids(_store(output))
+    if at_work and at_work not in known:
+        known = [*known, at_work]
     if not known:
         raise ConfigurationError(
             f"--output {output}: no run has been there; name the folder that `radflow run` was given"
@@ -134,24 +152,27 @@ def _folder(output: Path, run_id: str, outputs: RunOutputs) -> Path | None:
     return next((one for one in folders if all((one / name).is_file() for name in (HTML_FILE, JSON_FILE))), None)
 
 
-def _artifacts(outputs: RunOutputs, run_id: str) -> RunArtifacts:
+def _artifacts(outputs: RunOutputs, state: RunState) -> RunArtifacts:
     """Returns where what the run left lies.
 
     Raises:
-        RadflowError: it trained no model.
+        RadflowError: it is going on, or trained no model.
     """
     from components.model_report.gather import RunArtifacts, used
     from reports.report_data import Canary
 
     found = {name: artifact for name, place in _INPUTS.items() if (artifact := outputs.get(*place)) is not None}
-    if "model" not in found:
+    if state.going_on:
         raise RadflowError(
-            f"run {run_id} trained no model, so there is nothing to report on: DataCheck's page says why"
+            f"{state.text()}: its report is made at its end. Wait for it; {state.log} says what it does. "
+            "`radflow report RUN` shows an earlier run's"
         )
+    if "model" not in found:
+        raise RadflowError(_without_model(state))
     folders = {name: artifact.uri for name, artifact in found.items()}
     canary = found.get("infra_blessing")
     return RunArtifacts(
-        run=run_id,
+        run=state.run_id,
         serving=folders["model"] / "Format-Serving",
         model_run=folders.get("model_run"),
         tuner_results=folders.get("tuner_results"),
@@ -165,6 +186,13 @@ def _artifacts(outputs: RunOutputs, run_id: str) -> RunArtifacts:
         code_digests=outputs.code_digests(),
         used=tuple(used(name, one.type, one.id, str(one.uri)) for name, one in found.items()),
     )
+
+
+def _without_model(state: RunState) -> str:
+    """Says why there is nothing to report on, and where to look."""
+    pages = [state.output / "reports" / state.run_id / "data_check.html", state.log]
+    where = next((f"{page} says why" for page in pages if page.is_file()), "its log says why")
+    return f"{state.text()}, without a model, so that there is nothing to report on: {where}; mend that and run again"
 
 
 def _blessed(artifact: OutputArtifact | None) -> bool | None:

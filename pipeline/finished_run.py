@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data_schemas.errors import ConfigurationError
 from pipeline.lineage import RunOutputs, run_ids
+from pipeline.run_state import run_state
 from pipeline.settings import metadata_store
 
 LATEST = "latest"
@@ -86,6 +87,9 @@ def find_run(output: Path, run: str = LATEST, *, having: tuple[str, str] | None 
         if having is None or outputs.get(*having) is not None:
             return FinishedRun(output, run_id, outputs)
     node, name = having or ("", "")
+    newest = run_state(output, ids[-1] if run == LATEST else run)
+    if newest.going_on:
+        raise ConfigurationError(f"{newest.text()}, and there is no {name} of {node} before its end: wait for it")
     who = "no run" if run == LATEST else f"run {run} does not"
     verb = "has" if run == LATEST else "have"
     raise ConfigurationError(f"{who} {verb} the {name} of {node}: it stopped before; the logs are in {output / 'logs'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,17 +50,22 @@ class RunOutputs:
                 found[_node(execution.type)] = digest
         return found
 
+    def nodes(self, states: Sequence[int]) -> list[str]:
+        """Returns the nodes that are in one of some states (`metadata_store_pb2.Execution.State`), as they began."""
+        found = [one for one in self._all_executions() if one.last_known_state in states]
+        return [_node(one.type) for one in sorted(found, key=lambda one: one.create_time_since_epoch)]
+
     def _read(self) -> dict[tuple[str, str], OutputArtifact]:
         return dict(self._artifacts({execution.id: execution.type for execution in self._executions()}))
 
     def _executions(self) -> list[metadata_store_pb2.Execution]:
         """Returns what came to its end, or from the cache."""
-        context = self._store.get_context_by_type_and_name(_RUN_CONTEXT, self._run_id)
-        if context is None:
-            return []
         done = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
-        executions = self._store.get_executions_by_context(context.id)
-        return [execution for execution in executions if execution.last_known_state in done]
+        return [execution for execution in self._all_executions() if execution.last_known_state in done]
+
+    def _all_executions(self) -> list[metadata_store_pb2.Execution]:
+        context = self._store.get_context_by_type_and_name(_RUN_CONTEXT, self._run_id)
+        return [] if context is None else list(self._store.get_executions_by_context(context.id))
 
     def _artifacts(self, executions: dict[int, str]) -> list[tuple[tuple[str, str], OutputArtifact]]:
         events = [

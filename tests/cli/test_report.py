@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +17,14 @@ from reports.model_report import report_files, write_files
 from tests.reports.sample_report import report_data
 
 
-def store_with(output: Path, runs: dict[str, list[tuple[str, str, Path]]]) -> None:
-    """Writes a metadata store in which each run has outputs: (node, output, folder)."""
+def store_with(output: Path, runs: dict[str, list[tuple[str, str, Path]]], **at: str) -> None:
+    """Writes a metadata store in which each run has outputs: (node, output, folder).
+
+    Args:
+        output: the run's.
+        runs: by id.
+        at: by id, the node that a run is at, as the store has it: running, however long ago.
+    """
     from ml_metadata import metadata_store
     from ml_metadata.proto import metadata_store_pb2 as pb
     from tfx.orchestration import metadata
@@ -35,6 +44,9 @@ def store_with(output: Path, runs: dict[str, list[tuple[str, str, Path]]]) -> No
             event = pb.Event(type=pb.Event.OUTPUT, path=pb.Event.Path(steps=[pb.Event.Path.Step(key=name)]))
             artifact = pb.Artifact(type_id=artifact_type, uri=str(uri))
             store.put_execution(execution, [(artifact, event)], [context])
+        if run in at:
+            kind = store.put_execution_type(pb.ExecutionType(name=at[run]))
+            store.put_execution(pb.Execution(type_id=kind, last_known_state=pb.Execution.RUNNING), [], [context])
 
 
 @pytest.fixture
@@ -49,8 +61,16 @@ def output(tmp_path: Path) -> Path:
         "second": [("Trainer", "model", model), ("ModelReport", "report", artifact)],
         "stopped": [],
     }
-    store_with(folder, runs)
+    store_with(folder, runs, stopped="components.data_check.component.DataCheck")
     return folder
+
+
+@contextmanager
+def at_work(output: Path) -> Iterator[None]:
+    """Holds the output's lock as a run does."""
+    with (output / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def test_a_runs_report_is_named_with_its_summary(output: Path, capsys) -> None:
@@ -107,9 +127,52 @@ def test_a_folder_without_runs_is_told(tmp_path: Path, capsys) -> None:
     assert "no run has been there" in capsys.readouterr().err
 
 
-def test_a_run_that_trained_nothing_is_told(output: Path, capsys) -> None:
+def test_a_run_that_trained_nothing_is_told_with_where_it_ended_and_what_says_why(output: Path, capsys) -> None:
     assert main(["report", "stopped", "--output", str(output)]) == 1
-    assert "trained no model" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "run stopped ended at DataCheck, without a model" in said and "its log says why; mend that" in said
+    page = output / "reports" / "stopped" / "data_check.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert main(["report", "stopped", "--output", str(output)]) == 1
+    assert f"{page} says why" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_is_told_with_its_step_and_makes_no_half_report(output: Path, capsys) -> None:
+    with at_work(output):
+        assert main(["report", "stopped", "--output", str(output)]) == 1
+        said = capsys.readouterr().err
+    assert "run stopped is going on, at DataCheck: its report is made at its end" in said
+    assert not (output / "reports" / "stopped").exists()
+
+
+def test_the_latest_report_is_said_to_be_of_an_earlier_run_than_the_latest(output: Path, capsys) -> None:
+    with at_work(output):
+        assert main(["report", "latest", "--output", str(output)]) == 0
+    assert "run stopped is going on, at DataCheck, without a report so far" in capsys.readouterr().err
+    assert main(["report", "latest", "--output", str(output)]) == 0
+    assert "run stopped ended at DataCheck, without a report so far" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at", ["", "Trainer"])
+def test_the_first_run_that_goes_on_is_known_before_it_is_in_the_store(tmp_path: Path, capsys, at: str) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "2026-01-02T03-04-05.log").touch()
+    if at:
+        store_with(tmp_path, {"2026-01-02T03-04-05": []}, **{"2026-01-02T03-04-05": at})
+    with at_work(tmp_path):
+        assert main(["report", "latest", "--output", str(tmp_path)]) == 1
+    where = f", at {at}" if at else ""
+    assert f"run 2026-01-02T03-04-05 is going on{where}: its report" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_is_not_taken_for_the_one_that_has_begun_since(tmp_path: Path, capsys) -> None:
+    store_with(tmp_path, {"2026-01-02T03-04-05": []}, **{"2026-01-02T03-04-05": "Trainer"})
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "2026-01-02T04-00-00.log").touch()
+    with at_work(tmp_path):
+        assert main(["report", "2026-01-02T03-04-05", "--output", str(tmp_path)]) == 1
+    assert "run 2026-01-02T03-04-05 ended at Trainer, without a model" in capsys.readouterr().err
 
 
 def test_a_verdict_is_read_from_the_blessing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,13 @@ def test_the_latest_run_that_has_what_is_wanted_is_taken(output: Path) -> None:
     assert found.run_id == "run-a"
     assert found.folder(*STATISTICS) == output / "statistics"
     assert found.report_folder == output / "reports" / "run-a"
+
+
+def test_what_a_run_that_goes_on_has_not_yet_is_told_so(output: Path) -> None:
+    with (output / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ConfigurationError, match=r"run run-c is going on, and there is no model of Trainer before"):
+            find_run(output, having=("Trainer", "model"))
 
 
 def test_what_is_missing_is_said_in_words(output: Path, tmp_path: Path) -> None:
