@@ -122,8 +122,14 @@ def serving_examples(
         NotForTask: the header, or what is declared, says a modality, a view or an intent that the task does not take.
         NotDicom, NoPixels, Unsupported, Corrupt: as `training_examples`.
     """
-    frames = read_frames(data, policy=task.image.frame)
-    return tuple(_serving_example(_filled(source, declared), task) for source in frames)
+    return examples_of_frames(read_frames(data, policy=task.image.frame), task=task, declared=declared)
+
+
+def examples_of_frames(
+    frames: Iterable[SourceImage], *, task: Task, declared: DeclaredHeader = NOTHING_DECLARED
+) -> tuple[ServingExample, ...]:
+    """Returns the records of frames that have been read, and raises, as `serving_examples` does."""
+    return tuple(_serving_example(_filled(frame, declared), task) for frame in frames)
 
 
 def _filled(source: SourceImage, declared: DeclaredHeader) -> SourceImage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from data_schemas.errors import Unsupported
+from data_schemas.errors import Corrupt, Unsupported
 from data_schemas.image_settings import FramePolicy
 from imaging.ages import age_at, age_in_years
 from imaging.crop import Box, exposed_box
@@ -25,7 +26,7 @@ from imaging.nifti import NiftiVolume, is_nifti, read_nifti
 from imaging.palette import coloured
 from imaging.pixel_format import PixelFormat, pixel_format
 from imaging.presentation import Presentation, VoiWindow, read_presentation
-from imaging.raster import Raster, is_raster, read_raster
+from imaging.raster import is_raster, read_raster
 from imaging.stored_bits import check_high_bit, stored_values
 
 _CODECS = "1.2.840.10008.1.2.4."
@@ -70,6 +71,7 @@ class SourceImage:
     Attributes:
         exposed: what collimator and shutter leave open, where the header says so.
         frame: its number; the first is 1.
+        colour: (rows, columns, 3) RGB, of which `pixels` are the luminance; None of a gray image.
     """
 
     pixels: NDArray[Any]
@@ -77,6 +79,7 @@ class SourceImage:
     header: SourceHeader
     frame: int = 1
     exposed: Box | None = None
+    colour: NDArray[Any] | None = None
 
 
 def read_source(data: bytes, *, frame: Literal["first", "middle"] = "first") -> SourceImage:
@@ -97,42 +100,130 @@ def read_frames(data: bytes, *, policy: FramePolicy) -> Iterator[SourceImage]:
         Unsupported: well-formed, but not read; also more frames than `MAX_EXAMPLE_FRAMES`, if every one is wanted.
         Corrupt: cut off, inconsistent or undecodable.
     """
+    yield from open_source(data).chosen(policy)
+
+
+def open_source(data: bytes) -> SourceFile:
+    """Returns a file whose header has been read and whose frames can be.
+
+    Raises:
+        NotDicom, NoPixels, Unsupported, Corrupt: as `read_frames`.
+    """
     if is_raster(data):
-        yield _raster_source(read_raster(data))
-        return
-    if is_nifti(data):
-        yield from _nifti_sources(read_nifti(data), policy)
-        return
-    dataset = read_dataset(data)
-    layout = pixel_format(dataset)
-    check_high_bit(layout, integer(dataset, "HighBit"))
-    _check_colours(layout, str(transfer_syntax(dataset)))
-    header = _header(dataset, layout)
-    if policy != "every":
-        index = layout.frames // 2 if policy == "middle" else 0
-        yield _dicom_source(decode_frame(dataset, index), index, dataset=dataset, layout=layout, header=header)
-        return
-    _check_number(layout.frames)
-    for index, pixels in enumerate(decode_frames(dataset)):
-        yield _dicom_source(pixels, index, dataset=dataset, layout=layout, header=header)
+        return _RasterFile(data)
+    return _NiftiFile(data) if is_nifti(data) else _DicomFile(data)
 
 
-def _dicom_source(
-    pixels: NDArray[Any], index: int, *, dataset: Dataset, layout: PixelFormat, header: SourceHeader
-) -> SourceImage:
-    """Returns a decoded frame, `index` from 0, as gray stored values and how they are shown."""
-    if layout.samples == 1:
-        pixels = stored_values(pixels, layout, syntax=str(transfer_syntax(dataset)))
-    if layout.photometric == "PALETTE COLOR":
-        pixels = coloured(pixels, dataset)
-    exposed = exposed_box(dataset, index)
-    if pixels.ndim == 3:
-        presentation = Presentation(
-            bits_stored=8 * pixels.dtype.itemsize, display_ready=True, aspect=pixel_aspect(dataset, index)
-        )
-        return SourceImage(_luminance(pixels), presentation, header, index + 1, exposed)
-    presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
-    return SourceImage(pixels, presentation, header, index + 1, exposed)
+class SourceFile(ABC):
+    """A file that was opened; `open_source` makes one.
+
+    Attributes:
+        format: what it is.
+        header: what it says; of each of its frames.
+        shape: rows and columns of a frame.
+        dataset: of a DICOM file, else None.
+    """
+
+    format: Literal["DICOM", "PNG", "JPEG", "NIfTI"]
+    header: SourceHeader
+    shape: tuple[int, int]
+    dataset: Dataset | None = None
+
+    @abstractmethod
+    def frame(self, number: int) -> SourceImage:
+        """Returns one frame, the first of which is 1.
+
+        Raises:
+            Unsupported, Corrupt: as `read_frames`.
+        """
+
+    def number(self, policy: Literal["first", "middle"]) -> int:
+        """Returns which frame a policy means."""
+        return 1 if policy == "first" else self.header.frames // 2 + 1
+
+    def chosen(self, policy: FramePolicy) -> Iterator[SourceImage]:
+        """Yields the frames that a policy means, and raises, as `read_frames` does."""
+        if policy != "every":
+            yield self.frame(self.number(policy))
+            return
+        _check_number(self.header.frames)
+        yield from self._every()
+
+    def _every(self) -> Iterator[SourceImage]:
+        return (self.frame(number) for number in range(1, self.header.frames + 1))
+
+
+class _DicomFile(SourceFile):
+    format = "DICOM"
+
+    def __init__(self, data: bytes) -> None:
+        self._dataset = self.dataset = read_dataset(data)
+        self._layout = pixel_format(self._dataset)
+        check_high_bit(self._layout, integer(self._dataset, "HighBit"))
+        _check_colours(self._layout, str(transfer_syntax(self._dataset)))
+        self.header = _header(self._dataset, self._layout)
+        self.shape = self._layout.rows, self._layout.columns
+
+    def frame(self, number: int) -> SourceImage:
+        return self._source(decode_frame(self._dataset, number - 1), number - 1)
+
+    def _every(self) -> Iterator[SourceImage]:
+        for index, pixels in enumerate(decode_frames(self._dataset)):
+            yield self._source(pixels, index)
+
+    def _source(self, pixels: NDArray[Any], index: int) -> SourceImage:
+        """Returns a decoded frame, `index` from 0, as gray stored values and how they are shown."""
+        dataset, layout = self._dataset, self._layout
+        if layout.samples == 1:
+            pixels = stored_values(pixels, layout, syntax=str(transfer_syntax(dataset)))
+        if layout.photometric == "PALETTE COLOR":
+            pixels = coloured(pixels, dataset)
+        exposed = exposed_box(dataset, index)
+        if pixels.ndim == 3:
+            presentation = Presentation(
+                bits_stored=8 * pixels.dtype.itemsize, display_ready=True, aspect=pixel_aspect(dataset, index)
+            )
+            return SourceImage(_luminance(pixels), presentation, self.header, index + 1, exposed, pixels)
+        presentation = read_presentation(dataset, index, bits_stored=layout.bits_stored, signed=layout.signed)
+        return SourceImage(pixels, presentation, self.header, index + 1, exposed)
+
+
+class _NiftiFile(SourceFile):
+    format = "NIfTI"
+
+    def __init__(self, data: bytes) -> None:
+        self._volume = read_nifti(data)
+        count, dtype = len(self._volume.slices), self._volume.slices.dtype
+        self.header = SourceHeader(frames=count, bits_stored=8 * dtype.itemsize)
+        self.shape = self._volume.slices.shape[1], self._volume.slices.shape[2]
+        self._presentation = _nifti_presentation(self._volume)
+
+    def number(self, policy: Literal["first", "middle"]) -> int:
+        """Returns the middle slice for both: the first is the volume's edge."""
+        return super().number("middle")
+
+    def frame(self, number: int) -> SourceImage:
+        if not 1 <= number <= self.header.frames:
+            raise Corrupt(f"slice {number} of {self.header.frames}")
+        pixels = self._volume.slices[number - 1]
+        native = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+        return SourceImage(native, self._presentation, self.header, number)
+
+
+class _RasterFile(SourceFile):
+    def __init__(self, data: bytes) -> None:
+        self.format = "PNG" if data.startswith(b"\x89PNG") else "JPEG"
+        self._raster = read_raster(data)
+        self.header = SourceHeader(bits_stored=self._raster.bits)
+        self.shape = self._raster.pixels.shape[0], self._raster.pixels.shape[1]
+
+    def frame(self, number: int) -> SourceImage:
+        if number != 1:
+            raise Corrupt(f"frame {number} of 1")
+        pixels, bits = self._raster.pixels, self._raster.bits
+        presentation = Presentation(bits_stored=bits, display_ready=True)
+        colour = pixels if pixels.ndim == 3 else None
+        return SourceImage(_luminance(pixels), presentation, self.header, colour=colour)
 
 
 def _check_colours(layout: PixelFormat, syntax: str) -> None:
@@ -150,29 +241,17 @@ def _check_number(frames: int) -> None:
         )
 
 
-def _nifti_sources(volume: NiftiVolume, policy: FramePolicy) -> Iterator[SourceImage]:
-    count, dtype = len(volume.slices), volume.slices.dtype
-    if policy == "every":
-        _check_number(count)
-    window = () if volume.shown is None else (VoiWindow.between(*volume.shown),)
-    presentation = Presentation(
+def _nifti_presentation(volume: NiftiVolume) -> Presentation:
+    dtype = volume.slices.dtype
+    return Presentation(
         bits_stored=8 * dtype.itemsize,
         signed=dtype.kind != "u",
         display_ready=dtype.itemsize == 1,
         slope=volume.slope,
         intercept=volume.intercept,
-        windows=window,
+        windows=() if volume.shown is None else (VoiWindow.between(*volume.shown),),
         aspect=volume.aspect,
     )
-    header = SourceHeader(frames=count, bits_stored=8 * dtype.itemsize)
-    for index in range(count) if policy == "every" else (count // 2,):
-        pixels = np.ascontiguousarray(volume.slices[index], dtype.newbyteorder("="))
-        yield SourceImage(pixels, presentation, header, index + 1)
-
-
-def _raster_source(raster: Raster) -> SourceImage:
-    presentation = Presentation(bits_stored=raster.bits, display_ready=True)
-    return SourceImage(_luminance(raster.pixels), presentation, SourceHeader(bits_stored=raster.bits))
 
 
 def _luminance(pixels: NDArray[Any]) -> NDArray[Any]:

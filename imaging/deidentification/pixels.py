@@ -36,17 +36,22 @@ def may_show_text(dataset: Dataset) -> str:
     Raises:
         ImageRejected: the pixels cannot be decoded.
     """
-    if text(dataset, "RecognizableVisualFeatures").upper() == "YES":
-        return "Recognizable Visual Features is YES"
-    if text(dataset, "BurnedInAnnotation").upper() == "YES":
-        return "Burned In Annotation is YES"
-    if _has_embedded_overlay(dataset):
-        return "an overlay lies in the pixels' high bits"
+    if said := declares_text(dataset):
+        return said
     if text(dataset, "Modality").upper() in AT_RISK:
         for frame in decode_frames(dataset):
             if text_lines(_gray(frame)):
                 return "text was found in the pixels"
     return ""
+
+
+def declares_text(dataset: Dataset) -> str:
+    """Returns what in a header says that the pixels may identify somebody, or an empty text."""
+    if text(dataset, "RecognizableVisualFeatures").upper() == "YES":
+        return "Recognizable Visual Features is YES"
+    if text(dataset, "BurnedInAnnotation").upper() == "YES":
+        return "Burned In Annotation is YES"
+    return "an overlay lies in the pixels' high bits" if _has_embedded_overlay(dataset) else ""
 
 
 def _has_embedded_overlay(dataset: Dataset) -> bool:

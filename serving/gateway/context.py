@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from imaging.pseudonyms import Pseudonyms
+from serving.gateway.decoding_pool import DecodingPool
+from serving.gateway.explainer import Explainer
+from serving.gateway.intake import Intake
 from serving.gateway.observability.metrics import Metrics
+from serving.gateway.predictor import Predictor
 from serving.gateway.principal import Principal
 from serving.gateway.problems import UNAUTHENTICATED, ProblemError
+from serving.gateway.samples import SampleTurn
 from serving.gateway.served_models import ServedModels
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.storage.store import Store
 from serving.gateway.version_facts import VersionFacts
+from serving.gateway.work_folders import WorkFolders
 
 
 @dataclass(frozen=True)
@@ -22,9 +30,16 @@ class Gateway:
     """The gateway's parts, made once by `serving.gateway.app.create_app`."""
 
     settings: GatewaySettings
+    clock: Callable[[], datetime]
     models: ServedModels
     facts: VersionFacts
     store: Store
+    decoding: DecodingPool
+    folders: WorkFolders
+    intake: Intake
+    predictor: Predictor
+    explainer: Explainer
+    samples: SampleTurn
     pseudonyms: Pseudonyms
     metrics: Metrics
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 _MOST = 1000
@@ -17,3 +18,14 @@ def sample_files(folder: Path | None) -> list[Path]:
 
 _SUFFIXES = frozenset({".dcm", ".png", ".jpg", ".jpeg", ".nii", ".gz"})
 """A manifest beside them is no image."""
+
+
+class SampleTurn:
+    """Whose turn it is; may be used from many threads."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count()
+
+    def next(self, files: int) -> int:
+        """Returns the place of the next one of so many files."""
+        return next(self._count) % files

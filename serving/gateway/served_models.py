@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from data_schemas.description import ModelDescription
 from data_schemas.errors import ModelServerAway, ModelServerError, ModelVersionUnknown
+from data_schemas.task import Labels
 from serving.client import ModelClient, Tls
 from serving.gateway.breaker import CircuitBreaker, CircuitOpenError
 from serving.gateway.problems import INVALID, MODEL_REFUSED, UNAVAILABLE, ProblemError
@@ -46,6 +47,7 @@ class ServedModel:
 
     def __init__(self, client: ModelClient, breaker: CircuitBreaker) -> None:
         self._client, self._breaker = client, breaker
+        self._labels: Labels | None = None
 
     @property
     def name(self) -> str:
@@ -61,9 +63,19 @@ class ServedModel:
         describe = self._client.with_timeout(_DESCRIBE_S).with_request_id(request_id).describe_version
         with self._guarded():
             try:
-                return self._current(describe, approved=True)
+                found = self._current(describe, approved=True)
             except ModelVersionUnknown:
-                return self._current(describe, approved=False)
+                found = self._current(describe, approved=False)
+        self._labels = found.description.task.labels
+        return found
+
+    def labels(self, request_id: str) -> Labels:
+        """Returns the labels that were last told of, asking for them where none were yet.
+
+        Raises:
+            ProblemError: UNAVAILABLE or MODEL_REFUSED, as `current`.
+        """
+        return self._labels or self.current(request_id).description.task.labels
 
     def ask(self, request_id: str, call: Callable[[ModelClient], T]) -> T:
         """Returns what a call of the client returns.

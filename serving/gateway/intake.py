@@ -1,0 +1,188 @@
+"""From the files of an upload to the images of a case: expanded, decoded by workers, checked to be one study."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving.gateway.decoding_pool import DecodingPool, FileRefusedError
+from serving.gateway.prepared import Prepared, prepared
+from serving.gateway.problems import INVALID, NO_IMAGE, ProblemError
+from serving.gateway.schemas import Declared, Image, RejectedFile
+from serving.gateway.settings import GatewaySettings
+from serving.gateway.storage.new_image import NewImage
+from serving.gateway.zip_files import ZIP_START
+
+_NO_ID = "0" * 32
+"""The store gives an image its id."""
+_MOST_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an upload holds.
+
+    Attributes:
+        images: as they are to be kept; one at least.
+        prepared: for each image, what a model is to be sent of it; empty where no task was given.
+        rejected: files that give no image.
+    """
+
+    images: list[NewImage]
+    prepared: list[Prepared]
+    rejected: list[RejectedFile]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file that may be an image, or why it is none."""
+
+    number: int
+    path: Path | None
+    refusal: FileRefusedError | None = None
+
+
+class Intake:
+    """Takes uploads in.
+
+    Args:
+        decoding: its workers.
+        settings: limits.
+        key_file: of the pseudonyms, which workers read.
+    """
+
+    def __init__(self, decoding: DecodingPool, settings: GatewaySettings, key_file: Path) -> None:
+        self._decoding, self._settings, self._key_file = decoding, settings, key_file
+
+    async def take_in(
+        self, files: Sequence[Path | None], folder: Path, *, task: str | None, declared: Declared
+    ) -> Taken:
+        """Returns the images that files give; call it when admitted to the workers.
+
+        Args:
+            files: as they were received; None for one that was too large.
+            folder: receives what is made of them.
+            task: as JSON, of the model that is asked next; None where none is.
+            declared: what the caller states.
+
+        Raises:
+            ProblemError: NO_IMAGE, or INVALID where they are of different patients or studies.
+        """
+        candidates = await self._candidates(files, folder)
+        arguments = {
+            "key_file": str(self._key_file),
+            "limits": {"frames": self._settings.max_frames, "pixels": self._settings.max_frame_pixels},
+            "task": task,
+            "declared": declared.model_dump(exclude_none=True),
+        }
+        at_once = asyncio.Semaphore(self._settings.decode_workers)
+        results = await asyncio.gather(*(self._read(candidate, folder, arguments, at_once) for candidate in candidates))
+        found = [result for result in results if isinstance(result, _Read)]
+        rejected = [result for result in results if isinstance(result, RejectedFile)]
+        if not found:
+            raise _no_image(rejected)
+        _check_one_study(found)
+        return Taken([one.image for one in found], [one.prepared for one in found if one.prepared], rejected)
+
+    async def _candidates(self, files: Sequence[Path | None], folder: Path) -> list[_Candidate]:
+        """Returns the files, archives expanded, numbered as they come."""
+        found: list[tuple[Path | None, FileRefusedError | None]] = []
+        for place, path in enumerate(files):
+            if path is None:
+                most = self._settings.max_file_bytes
+                found.append((None, FileRefusedError("unsupported", f"larger than {most} bytes")))
+            elif await asyncio.to_thread(_is_zip, path):
+                found += await self._expanded(path, folder / f"zip{place}", len(files) - 1 + len(found))
+            else:
+                found.append((path, None))
+        if len(found) > self._settings.max_files:
+            raise ProblemError(INVALID, f"an upload has at most {self._settings.max_files} files, archives expanded")
+        return [_Candidate(number, *one) for number, one in enumerate(found, 1)]
+
+    async def _expanded(
+        self, archive: Path, target: Path, others: int
+    ) -> list[tuple[Path | None, FileRefusedError | None]]:
+        await asyncio.to_thread(target.mkdir)
+        limits = {
+            "files": max(0, self._settings.max_files - others),
+            "file_bytes": self._settings.max_file_bytes,
+            "total_bytes": self._settings.max_request_bytes,
+        }
+        try:
+            future = self._decoding.submit("expand", file=str(archive), out=str(target), limits=limits)
+            answer = await asyncio.wrap_future(future)
+        except FileRefusedError as refusal:
+            return [(None, refusal)]
+        finally:
+            await asyncio.to_thread(archive.unlink)
+        return [
+            (Path(one["file"]), None) if "file" in one else (None, FileRefusedError(one["status"], one["reason"]))
+            for one in answer["files"]
+        ]
+
+    async def _read(
+        self, candidate: _Candidate, folder: Path, arguments: Mapping[str, Any], at_once: asyncio.Semaphore
+    ) -> _Read | RejectedFile:
+        if candidate.path is None or candidate.refusal is not None:
+            refusal = candidate.refusal or FileRefusedError("unsupported", "not read")
+            return RejectedFile(file=candidate.number, status=refusal.status, reason=str(refusal))
+        out = folder / f"image{candidate.number}"
+        async with at_once:
+            try:
+                await asyncio.to_thread(out.mkdir)
+                future = self._decoding.submit("take_in", file=str(candidate.path), out=str(out), **arguments)
+                answer = await asyncio.wrap_future(future)
+            except FileRefusedError as refusal:
+                return RejectedFile(file=candidate.number, status=refusal.status, reason=str(refusal))
+            finally:
+                await asyncio.to_thread(candidate.path.unlink)
+            return await asyncio.to_thread(_read_image, candidate.number, answer, out)
+
+
+@dataclass(frozen=True)
+class _Read:
+    image: NewImage
+    prepared: Prepared | None
+
+
+def _read_image(number: int, answer: Mapping[str, Any], out: Path) -> _Read:
+    image = NewImage(
+        data=out / "kept",
+        image=Image(id=_NO_ID, file=number, **answer["image"]),
+        patient_hash=answer["hashes"]["patient"],
+        study_hash=answer["hashes"]["study"],
+        sop_hash=answer["hashes"]["object"],
+        thumbnail=(out / "thumbnail.png").read_bytes(),
+    )
+    made = answer.get("examples")
+    return _Read(image, None if made is None else prepared(made, out))
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in ZIP_START
+
+
+def _no_image(rejected: Sequence[RejectedFile]) -> ProblemError:
+    errors: list[dict[str, Any]] = [
+        {"loc": ["files", one.file], "msg": f"{one.status}: {one.reason}"} for one in rejected[:_MOST_TOLD]
+    ]
+    if not errors:
+        return ProblemError(NO_IMAGE, "the upload has no file: send at least one in a part named `files`")
+    told = json.dumps(errors[0]["msg"], ensure_ascii=False).strip('"')
+    return ProblemError(NO_IMAGE, f"none of {len(rejected)} files gives an image; the first: {told}", errors=errors)
+
+
+def _check_one_study(found: Sequence[_Read]) -> None:
+    """Raises unless the images that say whose they are say the same."""
+    for attribute, plural in (("patient_hash", "patients"), ("study_hash", "studies")):
+        different = {getattr(one.image, attribute) for one in found} - {""}
+        if len(different) > 1:
+            raise ProblemError(
+                INVALID,
+                f"the files are of {len(different)} {plural}; a case is one study of one patient: send each alone",
+            )
