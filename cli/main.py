@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("cli.audit", "check that nobody changed an audit log, or print it"),
     "storage": ("cli.storage", "remove what the gateway has kept for long enough; bring its database up to date"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),
+    "feedback": ("cli.feedback", "write the cases that readers reviewed as a manifest, to train or judge on"),
     "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),
     "tasks": ("cli.tasks", "list, show and check tasks"),
 }
