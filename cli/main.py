@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("cli.serve", "serve pushed models, and open the page on which images are read"),
     "audit": ("cli.audit", "check that nobody changed an audit log, or print it"),
     "storage": ("cli.storage", "remove what the gateway has kept for long enough; bring its database up to date"),
+    "gateway": ("cli.gateway", "run the gateway, API and reading page, beside a model server"),
+    "key": ("cli.key", "make, list or revoke a key of the gateway's API"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),
     "feedback": ("cli.feedback", "write the cases that readers reviewed as a manifest, to train or judge on"),
     "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),

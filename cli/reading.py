@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import signal
 import socket
@@ -110,9 +111,11 @@ def _serve(settings: GatewaySettings, listening: socket.socket, asked: Asked) ->
     import uvicorn
 
     from serving.gateway.app import create_app
+    from serving.gateway.observability.logs import configure_logs
+    from serving.gateway.process import web_server
 
-    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=10)
-    server = uvicorn.Server(config)
+    configure_logs(level=logging.WARNING)
+    server = uvicorn.Server(web_server(create_app(settings), settings))
     ended = threading.Event()
     if asked.process is not None:
         threading.Thread(target=_watch, args=(asked.process, server, ended), daemon=True).start()

@@ -84,7 +84,17 @@ def serve_gateway(app: ASGIApp, settings: GatewaySettings, listener: Listener, *
         ConfigurationError: it may not listen there, the port is taken, or the certificate cannot be used.
     """
     check_listener(listener, settings)
-    config = uvicorn.Config(
+    config = web_server(app, settings, listener)
+    _load(config)
+    with _listen(listener) as listening:
+        port = listening.getsockname()[1]
+        _Server(config, lambda: ready(f"{listener.scheme}://{_bracketed(listener.host)}:{port}")).run([listening])
+
+
+def web_server(app: ASGIApp, settings: GatewaySettings, listener: Listener | None = None) -> uvicorn.Config:
+    """Returns how uvicorn serves the gateway: what it logs, believes of proxies, and how long it waits for whom."""
+    tls = listener or Listener()
+    return uvicorn.Config(
         app,
         access_log=False,
         log_config=None,
@@ -97,13 +107,9 @@ def serve_gateway(app: ASGIApp, settings: GatewaySettings, listener: Listener, *
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
-        ssl_certfile=listener.certificate,
-        ssl_keyfile=listener.key,
+        ssl_certfile=tls.certificate,
+        ssl_keyfile=tls.key,
     )
-    _load(config)
-    with _listen(listener) as listening:
-        port = listening.getsockname()[1]
-        _Server(config, lambda: ready(f"{listener.scheme}://{_bracketed(listener.host)}:{port}")).run([listening])
 
 
 def _load(config: uvicorn.Config) -> None:

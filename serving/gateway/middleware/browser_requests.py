@@ -24,12 +24,16 @@ class BrowserRequests:
     Args:
         app: what is called with the rest.
         hosts: names that the Host header may have, without port; None takes every name.
+        watched: paths that may be asked by any name: what watches the gateway knows its address alone.
         check_origin: whether Origin must be the Host, too. A proxy may change the Host, so only where there is none.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] | None, check_origin: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: frozenset[str] | None, watched: frozenset[str], check_origin: bool
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._watched = watched
         self._check_origin = check_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +48,7 @@ class BrowserRequests:
         await self._app(scope, receive, send)
 
     def _check_host(self, scope: Scope) -> None:
-        if self._hosts is not None and _host(scope) not in self._hosts:
+        if self._hosts is not None and scope["path"] not in self._watched and _host(scope) not in self._hosts:
             raise ProblemError(
                 FORBIDDEN,
                 "The gateway is not asked by this name. It is by: "

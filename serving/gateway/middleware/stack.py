@@ -22,6 +22,7 @@ from serving.gateway.observability.metrics import Metrics
 from serving.gateway.settings import GatewaySettings
 
 UPLOADS = "/api/v1/studies"
+_WATCHED = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def surround(
@@ -49,7 +50,9 @@ def surround(
     local = authenticator is None
     app = RateLimits(app, rate=Rate(settings.rate_per_minute))
     app = Authentication(app, authenticator=authenticator, failures=Rate(settings.failed_per_minute))
-    app = BrowserRequests(app, hosts=_hosts(settings, local=local), check_origin=local)
+    app = BrowserRequests(
+        app, hosts=_hosts(settings, local=local), watched=frozenset() if local else _WATCHED, check_origin=local
+    )
     app = ProblemAnswers(app)
     app = Refusals(app, audit=audit, rate=Rate(settings.failed_per_minute), pseudonyms=pseudonyms, metrics=metrics)
     app = BodyLimits(app, limit=body_limit(settings), idle_s=settings.body_idle_s)

@@ -152,6 +152,12 @@ def test_allowed_hosts_are_taken_and_others_refused_of_those_who_have_a_token_to
     assert is_problem(ask(app, headers={"Host": "evil.example", **bearer(key[1])}), 403)
 
 
+def test_a_probe_knows_the_address_alone(surrounded, key):
+    app = surrounded(api_keys_file=key[0], allowed_hosts=("read.example",))
+    assert ask(app, "/healthz", headers={"Host": "10.0.3.7:8080"}, peer="10.0.3.1").status_code == 200
+    assert is_problem(ask(app, "/", headers={"Host": "10.0.3.7:8080"}, peer="10.0.3.1"), 403)
+
+
 def test_with_authentication_every_host_is_taken_unless_some_are_named(surrounded, key):
     answer = ask(surrounded(api_keys_file=key[0]), headers={"Host": "any.example", **bearer(key[1])})
     assert answer.status_code == 200
