@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from serving.gateway.schemas import ImagePrediction, Prediction
 from serving.gateway.storage.new_image import Features, ServedImage
-from serving.gateway.storage.tables import ServedRow
+from serving.gateway.storage.tables import ImageRow, ServedRow
 
 _BATCH = 1000
 
@@ -24,6 +25,7 @@ class ServedRecord:
 
     Attributes:
         at: when; the day alone once the case was purged.
+        patient: random token that the records of one patient share while one of the patient's cases is kept.
         model, version: which was asked.
         features: of the tf.Example but its pixels, by their names in `data_schemas.features`.
         scores: of each label, 0..1, at the calibration split's prevalence, whether or not they were shown.
@@ -32,6 +34,7 @@ class ServedRecord:
     """
 
     at: datetime
+    patient: str
     model: str
     version: int
     features: Mapping[str, float | str | list[float]]
@@ -43,6 +46,8 @@ class ServedRecord:
 def record(session: Session, case_id: str, prediction: Prediction, served: Sequence[ServedImage]) -> None:
     """Keeps what was sent of a case, in the place of what the same version was sent of it before.
 
+    Of a case of which nothing could be sent, because the task takes none of it, there is one record without features.
+
     Args:
         session: of `Database.writing`.
         case_id: the case.
@@ -51,18 +56,25 @@ def record(session: Session, case_id: str, prediction: Prediction, served: Seque
     """
     model, version = prediction.model.name, prediction.model.version
     same = (ServedRow.case_id == case_id, ServedRow.model == model, ServedRow.version == version)
+    token = _patient_token(session, case_id)
     session.execute(delete(ServedRow).where(*same))
+    kept = {
+        "case_id": case_id,
+        "at": prediction.created_at,
+        "patient": token,
+        "model": model,
+        "version": version,
+        "withheld": list(prediction.withheld.codes) if prediction.withheld else [],
+    }
+    if not served and prediction.withheld:
+        session.add(ServedRow(**kept, features={}, scores={}, flagged=[]))
     answers = {(one.image, one.frame): one for one in prediction.images}
     session.add_all(
         ServedRow(
-            case_id=case_id,
-            at=prediction.created_at,
-            model=model,
-            version=version,
+            **kept,
             features=finite(one.features),
             scores={name: score for name, score in one.scores.items() if math.isfinite(score)},
             flagged=_flagged(answers.get((one.image, one.frame))),
-            withheld=list(prediction.withheld.codes) if prediction.withheld else [],
         )
         for one in served
     )
@@ -82,6 +94,7 @@ def records(
     for row in session.scalars(query.order_by(ServedRow.at, ServedRow.id).execution_options(yield_per=_BATCH)):
         yield ServedRecord(
             at=row.at,
+            patient=row.patient,
             model=row.model,
             version=row.version,
             features=row.features,
@@ -89,6 +102,19 @@ def records(
             flagged=row.flagged,
             withheld=row.withheld,
         )
+
+
+def _patient_token(session: Session, case_id: str) -> str:
+    """Returns the token of a case's patient: that of other records of the patient, while their cases are there.
+
+    A random one, and no hash: once the patient's cases are purged, not even the key leads from a record to a patient.
+    """
+    own = select(ImageRow.patient_hash).where(ImageRow.case_id == case_id, ImageRow.patient_hash != "")
+    theirs = select(ImageRow.case_id).where(ImageRow.patient_hash.in_(own))
+    known = select(ServedRow.patient).where(
+        or_(ServedRow.case_id == case_id, ServedRow.case_id.in_(theirs)), ServedRow.patient != ""
+    )
+    return session.scalars(known.order_by(ServedRow.id).limit(1)).first() or secrets.token_hex(16)
 
 
 def finite(features: Features) -> dict[str, Any]:

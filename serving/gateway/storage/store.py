@@ -266,7 +266,8 @@ class Store:
         with self._writing_case(case_id, principal) as (session, row):
             flagged, urgency = triage.flagged(prediction.findings), triage.urgency(prediction.findings)
             session.add(_prediction_row(case_id, prediction, flagged, urgency))
-            served.record(session, case_id, prediction, statistics)
+            if not row.sample:  # a sample is no patient, and would pass for a drift
+                served.record(session, case_id, prediction, statistics)
             row.status = "withheld" if prediction.withheld else "predicted"
             row.model, row.flagged, row.urgency = prediction.model.name, flagged, urgency
             row.withheld = list(prediction.withheld.codes) if prediction.withheld else []

@@ -180,7 +180,11 @@ class FeedbackRow(Base):
 
 
 class ServedRow(Base):
-    """What a model was sent and answered for one frame; outlives its case, without a trace of it."""
+    """What a model was sent and answered for one frame; outlives its case, without a trace of it.
+
+    Attributes:
+        patient: random token that the records of one patient share; empty in records of before there were any.
+    """
 
     __tablename__ = "served"
     __table_args__ = (Index(None, "model", "at"),)
@@ -188,6 +192,7 @@ class ServedRow(Base):
     id: Mapped[int] = mapped_column(BigNumber, primary_key=True, autoincrement=True)
     case_id: Mapped[str | None] = mapped_column(Hex32, ForeignKey("cases.id", ondelete="SET NULL"), index=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
+    patient: Mapped[str] = mapped_column(Hex32, server_default="")
     model: Mapped[str] = mapped_column(Text)
     version: Mapped[int] = mapped_column(BigInteger)
     features: Mapped[dict[str, Any]] = mapped_column(Document)
