@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from data_schemas.errors import ConfigurationError
+from data_schemas.models_config import settle_models_config
 from data_schemas.schema import write_schema
 from data_schemas.served_folder import served_state
 from data_schemas.task import Task
@@ -54,7 +55,10 @@ _CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("data_schemas", "evaluation", "imaging", "components.stress_test"),
         ("numpy", "opencv-python-headless", "scikit-learn", "scipy", "tensorflow"),
     ),
-    "canary": (("data_schemas", "serving", "components.serving_canary"), ("grpcio", "tensorflow")),
+    "canary": (
+        ("data_schemas", "imaging", "serving", "components.serving_canary"),
+        ("grpcio", "imagecodecs", "numpy", "opencv-python-headless", "pydicom", "tensorflow"),
+    ),
 }
 """By step: our packages, and the libraries, that decide what it makes."""
 DEMO_TASK = "synthetic_chest"
@@ -197,6 +201,8 @@ def run(settings: PipelineSettings, *, run_id: str) -> None:
     compiled = compiler.Compiler().compile(create_pipeline(settings))
     runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     LocalDagRunner().run_with_ir(compiled)
+    # By now, servers have had time to load what was pushed: most often there is nothing to wait for.
+    settle_models_config(settings.output / "serving")
 
 
 def settings_from_environment(output: Path) -> PipelineSettings:
@@ -228,7 +234,9 @@ def main() -> None:
 
     output = Path(os.environ.get("RADFLOW_OUTPUT", "radflow-output/tfx"))
     with only_run(output):
-        LocalDagRunner().run(create_pipeline(settings_from_environment(output)))
+        settings = settings_from_environment(output)
+        LocalDagRunner().run(create_pipeline(settings))
+        settle_models_config(settings.output / "serving")
 
 
 if __name__ == "__main__":

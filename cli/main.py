@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("cli.report", "say where a run's model report is, and what it says; make it anew"),
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
     "compare": ("cli.compare", "compare the models of two runs on the test images that both judged"),
+    "verify": ("cli.verify", "check that pushed versions are still what was pushed, and approved"),
+    "approve": ("cli.approve", "approve a pushed version for use, by name and in words; list or withdraw approvals"),
     "serve": ("cli.serve", "serve pushed models, and open the page on which images are read"),
     "audit": ("cli.audit", "check that nobody changed an audit log, or print it"),
     "storage": ("cli.storage", "remove what the gateway has kept for long enough; bring its database up to date"),

@@ -74,8 +74,17 @@ def read_approvals(serving_root: Path) -> dict[str, Approval]:
     Raises:
         AuditBroken, ConfigurationError: as `read_audit`.
     """
+    return approvals_in(read_audit(serving_root))
+
+
+def approvals_in(entries: Sequence[AuditEntry]) -> dict[str, Approval]:
+    """Returns by model the approval that holds after these entries, oldest first.
+
+    Raises:
+        AuditBroken: one of them says less than an approval says.
+    """
     held: dict[str, Approval] = {}
-    for entry in read_audit(serving_root):
+    for entry in entries:
         model = entry.subject.rpartition("/")[0]
         if entry.action == APPROVE:
             held[model] = approval_of(entry)

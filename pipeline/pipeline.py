@@ -123,6 +123,7 @@ def _pusher(settings: PipelineSettings, *, trainer: Trainer, evaluator: Evaluato
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=canary.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(settings.served_folder))
         ),

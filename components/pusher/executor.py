@@ -1,13 +1,7 @@
-"""Publishes a blessed model: written beside the served folder's versions, then renamed into place.
-
-TFX's executor copies file by file into the version folder itself and names it by the clock; a kill in between leaves
-half a version where a server looks, and a clock set back serves an old model.
-"""
+"""Publishes a blessed model with what the people and the servers that use it need: evaluation, warm-up, sums."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +11,16 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from data_schemas.model_files import ALREADY_SERVED
-from data_schemas.served_folder import model_digest, newest_version, versions
+from components.pusher.evaluation import served_evaluation
+from components.pusher.publish import push
+from components.pusher.warm_up import warm_up_records
+from data_schemas.approvals import only_writer
+from data_schemas.description import ModelDescription
+from data_schemas.model_files import ALREADY_SERVED, ASSETS, DESCRIPTION_FILE, EVALUATION_FILE, WARM_UP_FILE
+from data_schemas.models_config import write_models_config
+from data_schemas.served_folder import newest_version
 
-_HIDDEN = ".pushing-"
+EVALUATION_KEY = "evaluation"
 
 
 class Executor(executor.Executor):
@@ -37,48 +37,28 @@ class Executor(executor.Executor):
         destination = proto_utils.json_to_proto(exec_properties["push_destination"], pusher_pb2.PushDestination())
         folder = Path(destination.filesystem.base_directory)
         if not self.CheckBlessing(input_dict):
+            _mend(folder.parent)
             self._MarkNotPushed(pushed)
             return
         before = newest_version(folder)
-        version = publish(Path(self.GetModelPath(input_dict)), folder)
+        model = Path(self.GetModelPath(input_dict))
+        version = push(model, folder, _added(model, input_dict.get(EVALUATION_KEY, [])))
         pushed.set_int_custom_property(ALREADY_SERVED, int(version == before))
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
 
-def publish(model: Path, folder: Path) -> Path:
-    """Returns the version folder under which a model is served, after making it by one rename.
-
-    A model that is served already, byte by byte, keeps its version: a run that goes on after a kill pushes once.
-
-    Args:
-        model: the SavedModel.
-        folder: `OUTPUT/serving/TASK`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(f"{_HIDDEN}*"):
-        shutil.rmtree(leftover)
-    newest = newest_version(folder)
-    if newest is not None and model_digest(newest) == model_digest(model):
-        return newest
-    hidden = folder / f"{_HIDDEN}{os.getpid()}"
-    shutil.copytree(model, hidden)
-    _flush(hidden)
-    version = folder / str(max(versions(folder), default=0) + 1)
-    hidden.rename(version)
-    _flush_entry(folder)
-    return version
+def _added(model: Path, evaluations: list[types.Artifact]) -> dict[str, bytes]:
+    """Returns what a version has beside the model, by name in `assets.extra`."""
+    description = ModelDescription.model_validate_json((model / ASSETS / DESCRIPTION_FILE).read_bytes())
+    added = {WARM_UP_FILE: warm_up_records(description.task)}
+    for evaluation in evaluations:
+        text = served_evaluation(evaluation.uri, description).model_dump_json(indent=1)
+        added[EVALUATION_FILE] = text.encode()
+    return added
 
 
-def _flush(folder: Path) -> None:
-    """Brings every file to the disk: after a power cut, a renamed folder must not hold empty files."""
-    for path in folder.rglob("*"):
-        _flush_entry(path)
-    _flush_entry(folder)
-
-
-def _flush_entry(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _mend(serving_root: Path) -> None:
+    """Writes `models.config` anew, should a push have been killed just before."""
+    if serving_root.is_dir():
+        with only_writer(serving_root):
+            write_models_config(serving_root)

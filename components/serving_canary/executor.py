@@ -24,6 +24,7 @@ from data_schemas.errors import RadflowError
 from data_schemas.features import EXAMPLE_ID
 from data_schemas.model_files import EVAL_SCORES_FILE
 from data_schemas.wire import example_pb2
+from imaging.warm_up import warm_up_example
 from serving.child_server import child_server
 from serving.client import ModelClient
 
@@ -90,6 +91,7 @@ def judge(model: Path, rows: dict[str, bytes], expected_file: Path) -> Verdict:
     try:
         with _served(model) as client:
             scores, latencies = _ask(client, rows)
+            _warm_up(client)
     except (RadflowError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
         return Verdict(f"the model does not serve: {error}", float("nan"), float("nan"))
     wanted = np.asarray([expected[key] for key in rows], np.float32)
@@ -113,6 +115,17 @@ def _ask(client: ModelClient, rows: dict[str, bytes]) -> tuple[np.ndarray, list[
         client.predict([record])
         latencies.append(time.perf_counter() - start)
     return scores, latencies
+
+
+def _warm_up(client: ModelClient) -> None:
+    """Asks what the warm-up records will ask, of the same image: a server does not serve a version that refuses them.
+
+    Raises:
+        ModelServerError: the model refuses it.
+    """
+    example = warm_up_example(client.describe().task)
+    client.predict([example])
+    client.predict([example], signature="explain", label=np.array([0], np.int64))
 
 
 @contextmanager
