@@ -74,6 +74,24 @@ format: .venv ## format the code and mend what ruff can mend
 notebooks: .venv ## open the notebooks in Jupyter, on the demo's latest run or RADFLOW_OUTPUT's
 	@$(IN_VENV) RADFLOW_OUTPUT="$${RADFLOW_OUTPUT:-$(ROOT)/radflow-output}" .venv/bin/jupyter lab notebooks
 
+PAGE := serving/gateway/page
+
+.PHONY: page
+page: .page ## test and build the reading page, whose bundle is committed; needs Node 18 or newer
+	@cd $(PAGE) && npm run --silent build -- --logLevel warn
+
+.PHONY: page-check
+page-check: .page ## build the reading page elsewhere, and fail where it differs from the committed one
+	@cd $(PAGE) && npm run --silent build -- --logLevel warn --outDir node_modules/.built
+	@diff -r $(PAGE)/dist $(PAGE)/node_modules/.built || \
+	  { echo 'The committed page is not what its sources give: run  make page  and commit $(PAGE)/dist' >&2; exit 1; }
+
+# Its packages, types and unit tests.
+.PHONY: .page
+.page:
+	@command -v npm >/dev/null || { echo 'npm is missing: run  sudo apt-get install -y nodejs npm' >&2; exit 1; }
+	@cd $(PAGE) && npm ci --silent && npm run --silent check && npm run --silent unit
+
 BENCHMARK := $(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/python
 
 .PHONY: bench
@@ -105,6 +123,7 @@ protos: $(UV) ## generate the wire messages from data_schemas/wire/*.proto
 .PHONY: clean
 clean: ## remove what was installed, built or cached; the demo's output stays
 	@rm -rf .venv .uv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(PAGE)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment with every extra. Its stamp is newer than what it was made from, or it is brought up to date.

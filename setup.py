@@ -46,5 +46,6 @@ setup(
         "imaging.deidentification": ["attributes.csv"],
         "reports": ["templates/*"],
         "serving.gateway.storage.migrations": ["script.py.mako"],
+        "serving.gateway": ["page/dist/*", "page/dist/assets/*"],
     },
 )

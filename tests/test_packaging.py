@@ -24,6 +24,7 @@ TOP_LEVEL = {
     "serving",
 }
 NOT_SHIPPED = {"benchmarks", "deploy", "docs", "notebooks", "tests"}
+PAGE = Path("serving/gateway/page")
 DATA = (".css", ".html", ".j2", ".js", ".pbtxt", ".proto", ".pyi", ".yaml")
 
 
@@ -69,9 +70,17 @@ def test_every_module_in_git_is_in_the_wheel(wheel_names):
 def test_data_files_of_packages_are_in_the_wheel(wheel_names):
     _, names = wheel_names
     packages = TOP_LEVEL - {"local_runner.py"}
-    data = {path.as_posix() for path in tracked_files() if path.parts[0] in packages and path.suffix in DATA}
-    assert "data_schemas/base_schema.pbtxt" in data
+    files = [path for path in tracked_files() if path.parts[0] in packages and path.suffix in DATA]
+    data = {path.as_posix() for path in files if not path.is_relative_to(PAGE) or path.is_relative_to(PAGE / "dist")}
+    assert {"data_schemas/base_schema.pbtxt", "serving/gateway/page/dist/index.html"} <= data
     assert data - names == set()
+
+
+def test_of_the_reading_page_the_wheel_has_all_that_was_built_and_nothing_it_was_built_from(wheel_names):
+    _, names = wheel_names
+    built = {path.as_posix() for path in tracked_files() if path.is_relative_to(PAGE / "dist")}
+    assert {Path(name).suffix for name in built} == {".css", ".html", ".js", ".svg"}
+    assert {name for name in names if name.startswith(f"{PAGE}/")} == built
 
 
 def test_wheel_has_the_radflow_command_and_the_licence(wheel_names):

@@ -1,0 +1,17 @@
+import type { Failure } from "./api/problems.ts";
+import { advice } from "./api/problems.ts";
+
+/** A failure in words, what to do about it, and the number to find it by. */
+export function FailureNote({ failure, again, close }: { failure: Failure; again?: () => void; close?: () => void }) {
+  return (
+    <div class="failure" role="alert">
+      <p><span aria-hidden="true" class="sign">!</span> <strong>{failure.message}</strong></p>
+      {advice(failure) && <p>{advice(failure)}</p>}
+      {failure.requestId && <p class="small">Number of the request: <code>{failure.requestId}</code></p>}
+      <p class="row">
+        {again && <button type="button" onClick={again}>Try again</button>}
+        {close && <button type="button" class="quiet" onClick={close}>Close</button>}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,410 @@
+"""A gateway that answers the page as `serving.gateway.schemas` has it, with made-up pixels and predictions.
+
+What a test wants to see is set before or while the page asks: who may ask, which requests fail, what the model says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import gzip
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from serving.gateway import problems, schemas
+
+DIST = Path(__file__).parents[4] / "serving" / "gateway" / "page" / "dist"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+NOW = datetime.datetime(2026, 3, 5, 9, 30, tzinfo=datetime.timezone.utc)
+INTENDED_USE = "Showing that the page works. The images are drawn by a program."
+NOTE = "Research software, not a medical device. A qualified reader decides."
+
+
+def new_id() -> str:
+    return secrets.token_hex(16)
+
+
+@dataclass
+class Picture:
+    """An image of a case: stored values (frames, rows, columns[, 3]) and what its header says."""
+
+    stored: np.ndarray
+    slope: float = 1.0
+    intercept: float = 0.0
+    unit: str = ""
+    inverted: bool = False
+    windows: list[schemas.Window] = field(default_factory=list)
+    aspect: float = 1.0
+    modality: str = "DX"
+    view: str = "PA"
+    sex: str = "F"
+    age_years: int | None = 57
+    burned_in_text: bool = False
+    id: str = field(default_factory=new_id)
+
+    def described(self, number: int) -> schemas.Image:
+        frames, rows, columns = self.stored.shape[:3]
+        ends = (
+            self.slope * float(self.stored.min()) + self.intercept,
+            self.slope * float(self.stored.max()) + self.intercept,
+        )
+        own = [schemas.Window(center=(ends[0] + ends[1] + 1) / 2, width=ends[1] - ends[0] + 1)]
+        pixels = schemas.Pixels(
+            rows=rows, columns=columns, frames=frames, dtype="uint16" if self.stored.dtype == np.uint16 else "uint8",
+            samples=3 if self.stored.ndim == 4 else 1, slope=self.slope, intercept=self.intercept,
+            inverted=self.inverted, unit=self.unit, windows=self.windows or own, aspect=self.aspect,
+        )  # fmt: skip
+        return schemas.Image(
+            id=self.id, file=number, format="DICOM", pixels=pixels, modality=self.modality, view=self.view,
+            sex=self.sex, age_years=self.age_years, burned_in_text=self.burned_in_text,
+        )  # fmt: skip
+
+    def thumbnail(self) -> bytes:
+        frame = self.stored[0].astype(np.float32)
+        gray = ((frame - frame.min()) / max(1.0, float(np.ptp(frame))) * 255).astype(np.uint8)
+        if self.inverted:
+            gray = 255 - gray
+        side = max(gray.shape[:2])
+        small = cv2.resize(gray, (gray.shape[1] * 96 // side, gray.shape[0] * 96 // side), interpolation=cv2.INTER_AREA)
+        return cv2.imencode(".png", small)[1].tobytes()
+
+
+def ramp(rows: int = 256, columns: int = 256, frames: int = 1) -> np.ndarray:
+    """Stored values 16 x column + 2 x row + 100 x frame: each can be told from its place."""
+    frame, row, column = np.mgrid[:frames, :rows, :columns]
+    return (16 * column + 2 * row + 100 * frame).astype(np.uint16)
+
+
+def interval(value: float, lower: float, upper: float, patients: int) -> schemas.Interval:
+    return schemas.Interval(value=value, lower=lower, upper=upper, patients=patients)
+
+
+def finding(name: str, probability: float | None, *, point: float = 0.3, **more: Any) -> schemas.Finding:
+    """A finding, flagged where its probability reaches its operating point."""
+    said: dict[str, Any] = {
+        "prevalence": 0.3, "deployment": False, "sensitivity": interval(0.913, 0.806, 0.969, 52),
+        "specificity": interval(0.878, 0.795, 0.932, 98),
+    }  # fmt: skip
+    said["flagged"] = None if probability is None else probability >= point
+    said["in_set"] = None if probability is None else probability >= point / 2
+    return schemas.Finding(name=name, probability=probability, operating_point=point, **{**said, **more})
+
+
+def usual_findings() -> list[schemas.Finding]:
+    return [
+        finding("normal", 0.12, point=0.7, is_finding=False),
+        finding("nodule", 0.81, point=0.33),
+        finding("cavity", 0.07, point=0.2),
+    ]
+
+
+@dataclass
+class Kept:
+    """A case as the gateway has it."""
+
+    pictures: list[Picture]
+    number: int
+    created_at: datetime.datetime
+    findings: list[schemas.Finding]
+    withheld: schemas.Withheld | None = None
+    sample: bool = False
+    rejected: list[schemas.RejectedFile] = field(default_factory=list)
+    declared: schemas.Declared | None = None
+    predictions: list[schemas.Prediction] = field(default_factory=list)
+    feedback: list[schemas.Feedback] = field(default_factory=list)
+    failed: bool = False
+    id: str = field(default_factory=new_id)
+
+    def summary(self) -> dict[str, Any]:
+        latest = self.predictions[-1] if self.predictions else None
+        flagged = [said.name for said in latest.findings if said.is_finding and said.flagged] if latest else []
+        status = (
+            "failed"
+            if self.failed
+            else "uploaded"
+            if latest is None
+            else "withheld"
+            if latest.withheld
+            else "predicted"
+        )
+        return {
+            "id": self.id, "number": self.number, "created_at": self.created_at,
+            "expires_at": self.created_at + datetime.timedelta(days=30), "status": status, "model": "chest",
+            "modality": self.pictures[0].modality if self.pictures else "", "images": len(self.pictures),
+            "flagged": flagged, "urgency": 2.0 if flagged else -1.0, "sample": self.sample,
+            "withheld": latest.withheld.codes if latest and latest.withheld else [], "read": bool(self.feedback),
+            "thumbnail": self.pictures[0].id if self.pictures else None,
+        }  # fmt: skip
+
+    def whole(self) -> schemas.Case:
+        return schemas.Case(
+            **self.summary(), image_list=[picture.described(at) for at, picture in enumerate(self.pictures, 1)],
+            rejected=self.rejected, declared=self.declared, predictions=self.predictions, feedback=self.feedback,
+        )  # fmt: skip
+
+
+@dataclass
+class FakeGateway:
+    """The state of the gateway, and its application.
+
+    Attributes:
+        next_case: what the next upload becomes.
+        answers: problems to answer instead, by method and the last part of the path, one a request: a kind and a
+            Retry-After.
+        delay: seconds that a prediction takes.
+        asked: method and path with query of every request to the API.
+        bodies: JSON bodies that were posted, with the path.
+    """
+
+    api_key: str | None = None
+    approved: bool = False
+    available: bool = True
+    exclusive: bool = True
+    samples: int = 3
+    max_files: int = 500
+    page: int = 50
+    delay: float = 0.0
+    cases: list[Kept] = field(default_factory=list)
+    next_case: Kept | None = None
+    answers: dict[tuple[str, str], list[tuple[problems.Kind, str | None]]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    bodies: list[tuple[str, Any]] = field(default_factory=list)
+    uploads: list[list[str]] = field(default_factory=list)
+    not_assessable: list[str] = field(default_factory=lambda: ["age group 0-17"])
+    coverage: float | None = 0.9
+
+    # --- made by tests
+
+    def add(self, *pictures: Picture, predict: bool = True, **more: Any) -> Kept:
+        kept = Kept(
+            list(pictures), number=len(self.cases) + 1, created_at=NOW + datetime.timedelta(minutes=len(self.cases)),
+            **{"findings": usual_findings(), **more},
+        )  # fmt: skip
+        self.cases.append(kept)
+        if predict:
+            self.predict(kept)
+        return kept
+
+    def version(self) -> schemas.ModelVersion:
+        approval = schemas.Approval(
+            version=3, by="Dr. A. Example", role="head of radiology", statement="For the pilot on ward 4.", at=NOW
+        )
+        return schemas.ModelVersion(
+            name="chest", version=3, approved=self.approved, approval=approval if self.approved else None
+        )
+
+    def predict(self, kept: Kept) -> schemas.Prediction:
+        withheld = kept.withheld
+        check = dict.fromkeys(("modality", "view", "age"), "match")
+        for code in withheld.codes if withheld else []:
+            name, _, verdict = code.partition("_")
+            if name in check:
+                check[name] = verdict
+        outside = withheld is not None and "out_of_distribution" in withheld.codes
+        scope = schemas.Scope(out_of_distribution=outside, score=2.4 if outside else 0.6, threshold=1.06, **check)
+        findings = [
+            said.model_copy(update={"probability": None, "flagged": None, "in_set": None}) if withheld else said
+            for said in kept.findings
+        ]
+        images = [
+            schemas.ImagePrediction(image=picture.id, frame=1, scope=scope, findings=findings)
+            for picture in kept.pictures
+        ]
+        prediction = schemas.Prediction(
+            id=new_id(), created_at=NOW, model=self.version(), unit="image", withheld=withheld, findings=findings,
+            images=images, coverage=self.coverage, calibrated=True, not_assessable=self.not_assessable,
+            intended_use=INTENDED_USE, note=NOTE,
+        )  # fmt: skip
+        kept.predictions.append(prediction)
+        kept.failed = False
+        return prediction
+
+    # --- asked by the page
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/", self._index),
+            Mount("/assets", StaticFiles(directory=DIST / "assets")),
+            Route("/api/v1/session", self._session),
+            Route("/api/v1/models", self._models),
+            Route("/api/v1/models/{name}/card", self._card),
+            Route("/api/v1/studies", self._list),
+            Route("/api/v1/studies", self._upload, methods=["POST"]),
+            Route("/api/v1/samples", self._sample, methods=["POST"]),
+            Route("/api/v1/studies/{case}", self._case),
+            Route("/api/v1/studies/{case}", self._delete, methods=["DELETE"]),
+            Route("/api/v1/studies/{case}/predictions", self._predict, methods=["POST"]),
+            Route("/api/v1/studies/{case}/feedback", self._feedback, methods=["POST"]),
+            Route("/api/v1/studies/{case}/images/{image}/{what}", self._image),
+        ]
+        app = Starlette(routes=routes, exception_handlers={problems.ProblemError: self._problem})
+        app.add_middleware(BaseHTTPMiddleware, dispatch=self._guard)
+        return app
+
+    async def _problem(self, request: Request, error: problems.ProblemError) -> Response:
+        return Response(error.body("r" * 16), error.kind.status, media_type=problems.MEDIA_TYPE, headers=error.headers)
+
+    async def _guard(self, request: Request, call_next: Any) -> Response:
+        path = request.url.path
+        if path.startswith("/api/"):
+            self.asked.append(f"{request.method} {path}" + (f"?{request.url.query}" if request.url.query else ""))
+            wrong = self._wrong(request)
+            if wrong:
+                await request.body()
+                return await self._problem(request, wrong)
+        response = await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
+        return response
+
+    def _wrong(self, request: Request) -> problems.ProblemError | None:
+        if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
+            return problems.ProblemError(problems.UNAUTHENTICATED, "Send a key as Authorization: Bearer KEY.")
+        planned = self.answers.get((request.method, request.url.path.rsplit("/", 1)[-1]), [])
+        if not planned:
+            return None
+        kind, after = planned.pop(0)
+        headers = {"Retry-After": after} if after else {}
+        return problems.ProblemError(kind, f"{kind.title}, as this test asked for.", headers=headers)
+
+    async def _index(self, request: Request) -> Response:
+        return FileResponse(DIST / "index.html")
+
+    async def _session(self, request: Request) -> Response:
+        return answer(schemas.Session(
+            subject="local", role="reader", group="local", authentication="api_key" if self.api_key else "none",
+            max_bytes=2 * 1024**3, max_files=self.max_files, retention_days=30, samples=self.samples,
+        ))  # fmt: skip
+
+    async def _models(self, request: Request) -> Response:
+        model = schemas.Model(name="chest", available=False)
+        if self.available:
+            labels = ["normal", "nodule", "cavity"] if self.exclusive else ["nodule", "cavity"]
+            model = schemas.Model(
+                name="chest", available=True, version=self.version(), title="Nodules and cavities in chest films",
+                intended_use=INTENDED_USE, unit="image", labels=labels, findings=["nodule", "cavity"],
+                exclusive=self.exclusive, modalities=["CR", "DX"], views=["PA", "AP"],
+            )  # fmt: skip
+        return answer(schemas.ModelList(models=[model]))
+
+    async def _card(self, request: Request) -> Response:
+        tested = {
+            "sensitivity": interval(0.913, 0.806, 0.969, 52), "specificity": interval(0.878, 0.795, 0.932, 98),
+            "auroc": interval(0.954, 0.914, 0.981, 150), "ppv": schemas.Interval(value=None, note="3 patients only"),
+        }  # fmt: skip
+        return answer(schemas.ModelCard(
+            model=self.version(), title="Nodules and cavities in chest films", intended_use=INTENDED_USE,
+            population="None; a program draws the images.", reference_standard="The generator.",
+            limitations=["Synthetic images. No conclusion about any real one may be drawn."], modalities=["CR", "DX"],
+            views=["PA", "AP"], age_range=(18, 120), labels=["normal", "nodule", "cavity"],
+            operating_points={"nodule": 0.33, "cavity": 0.2}, prevalence={"normal": 0.4, "nodule": 0.3, "cavity": 0.3},
+            deployment_prevalence=None, unit="image", test_patients=150,
+            findings=[
+                schemas.TestedFinding(name="nodule", patients_with=52, patients_without=98, metrics=tested),
+                schemas.TestedFinding(name="cavity", patients_with=48, patients_without=102, metrics=tested),
+            ],
+            not_assessable=self.not_assessable, gates=["nodule AUROC is at least 0.85: met (0.954, lower end 0.914)"],
+            radflow_version="0.1.0", note=NOTE,
+        ))  # fmt: skip
+
+    async def _list(self, request: Request) -> Response:
+        start = int(request.query_params.get("cursor", "0"))
+        newest = sorted(self.cases, key=lambda kept: kept.created_at, reverse=True)
+        if request.query_params["order"] == "triage":
+            newest.sort(key=triage_key)
+        page = newest[start : start + self.page]
+        more = str(start + self.page) if start + self.page < len(newest) else None
+        rows = [schemas.CaseSummary(**kept.summary()) for kept in page]
+        return answer(schemas.CaseList(cases=rows, total=len(newest), next=more))
+
+    async def _upload(self, request: Request) -> Response:
+        form = await request.form(max_files=1000)
+        files = form.getlist("files")
+        assert form["predict"] == "false"
+        self.uploads.append([file.filename for file in files])
+        kept = self.next_case or Kept([Picture(ramp())], 0, NOW, usual_findings())
+        self.next_case = None
+        kept.number, kept.created_at = len(self.cases) + 1, NOW + datetime.timedelta(minutes=len(self.cases))
+        self.cases.append(kept)
+        return answer(kept.whole(), 201)
+
+    async def _sample(self, request: Request) -> Response:
+        self.samples -= 1
+        return answer(self.add(Picture(ramp()), sample=True).whole(), 201)
+
+    def _kept(self, request: Request) -> Kept:
+        for kept in self.cases:
+            if kept.id == request.path_params["case"]:
+                return kept
+        raise problems.ProblemError(problems.NOT_FOUND, "There is no such case.")
+
+    async def _case(self, request: Request) -> Response:
+        return answer(self._kept(request).whole())
+
+    async def _delete(self, request: Request) -> Response:
+        self.cases.remove(self._kept(request))
+        return Response(status_code=204)
+
+    async def _predict(self, request: Request) -> Response:
+        kept = self._kept(request)
+        asked = schemas.PredictionRequest.model_validate_json(await request.body())
+        self.bodies.append((request.url.path, asked.model_dump(exclude_none=True)))
+        await asyncio.sleep(self.delay)
+        stated = {name for name, value in asked.declared.model_dump().items() if value is not None}
+        if kept.withheld and stated >= set(kept.withheld.declare):
+            kept.withheld, kept.declared = None, asked.declared
+        return answer(self.predict(kept), 201)
+
+    async def _feedback(self, request: Request) -> Response:
+        kept = self._kept(request)
+        given = schemas.FeedbackRequest.model_validate_json(await request.body())
+        self.bodies.append((request.url.path, given.model_dump()))
+        made = schemas.Feedback(id=new_id(), created_at=NOW, author="local", mine=True, **given.model_dump())
+        kept.feedback.append(made)
+        return answer(made, 201)
+
+    async def _image(self, request: Request) -> Response:
+        kept = self._kept(request)
+        picture = next(each for each in kept.pictures if each.id == request.path_params["image"])
+        frame = int(request.query_params.get("frame", "1"))
+        match request.path_params["what"]:
+            case "pixels":
+                body = picture.stored[frame - 1].astype(picture.stored.dtype.newbyteorder("<")).tobytes()
+                return Response(
+                    gzip.compress(body, 1), media_type="application/octet-stream", headers={"Content-Encoding": "gzip"}
+                )
+            case "thumbnail":
+                return Response(picture.thumbnail(), media_type="image/png")
+            case _:
+                return Response(heatmap(*picture.stored.shape[1:3]), media_type="image/png")
+
+
+def triage_key(kept: Kept) -> tuple[bool, int]:
+    """Unread first; flagged, then what needs a human, then the rest."""
+    row = kept.summary()
+    rank = 0 if row["flagged"] else 1 if row["status"] in {"withheld", "failed"} else 2
+    return row["read"], rank
+
+
+def heatmap(rows: int, columns: int) -> bytes:
+    """A spot right of and above the middle, 1 at its centre."""
+    row, column = np.mgrid[:rows, :columns]
+    far = ((row - rows * 0.4) / rows) ** 2 + ((column - columns * 0.64) / columns) ** 2
+    return cv2.imencode(".png", (np.exp(-far / 0.004) * 255).round().astype(np.uint8))[1].tobytes()
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    return Response(body.model_dump_json(), status, media_type="application/json")
