@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from data_schemas.errors import ModelAltered
-from data_schemas.model_files import ADDED_FILES, ASSETS, SUMS_FILE
+from data_schemas.model_files import ASSETS, DESCRIPTION_FILE, EVALUATION_FILE, SUMS_FILE, WARM_UP_FILE
 
 _CHUNK = 1 << 20
 _LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)")
@@ -42,8 +42,7 @@ def check_digests(version: Path) -> bool:
     """
     sums = version / ASSETS / SUMS_FILE
     if not os.path.lexists(sums):
-        left = [name for name in ADDED_FILES if (version / ASSETS / name).exists()]
-        if left:
+        if _is_pushed(version):
             raise ModelAltered(f"{_named(version)} was altered: {ASSETS}/{SUMS_FILE} was removed; {_MEND}")
         return False
     listed = _listed(version, sums)
@@ -57,6 +56,13 @@ def check_digests(version: Path) -> bool:
         said = ascii(", ".join(problems[:_MOST_NAMED]))[1:-1]
         raise ModelAltered(f"{_named(version)} was altered: {said}{more}; {_MEND}")
     return True
+
+
+def _is_pushed(version: Path) -> bool:
+    """Says whether a version has more of the Pusher's than its sums; warm-up requests other exporters write as well."""
+    assets = version / ASSETS
+    warmed_up = (assets / WARM_UP_FILE).exists() and (assets / DESCRIPTION_FILE).exists()
+    return warmed_up or (assets / EVALUATION_FILE).exists()
 
 
 _MEND = "serve another version, or put its files back from where they were pushed"

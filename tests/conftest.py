@@ -12,3 +12,12 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 def own_state_folder(tmp_path, monkeypatch):
     """Keeps logs and keys that a test causes out of the user's home."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets tests/serving/conformance ask a real model server instead of starting the embedded one."""
+    group = parser.getgroup("conformance", "a real tensorflow_model_server, started as conformance/toy_folder.py says")
+    group.addoption("--model-server", metavar="HOST:PORT", help="its gRPC port")
+    group.addoption("--model-server-rest", metavar="HOST:PORT", help="its REST port")
+    group.addoption("--model-server-batching", metavar="HOST:PORT", help="gRPC port of another one with batching")
+    group.addoption("--model-server-folder", metavar="DIR", help="the folder that toy_folder.py wrote, on this machine")

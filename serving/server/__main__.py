@@ -16,8 +16,8 @@ from serving.server.process import log_to_stderr, serve
 def main(arguments: Sequence[str]) -> int:
     """Runs the server; returns the exit code: 0 after a signal to stop, else that of the error it names on stderr."""
     try:
-        options = parse_options(arguments)
         log_to_stderr()
+        options = parse_options(arguments)
         serve(options, ready=lambda names, address: print(f"serving {names} on {address}", flush=True))
     except RadflowError as error:
         print(f"model server: {error}", file=sys.stderr)

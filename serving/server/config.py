@@ -1,4 +1,4 @@
-"""Which models a server serves, from where, and which of their versions."""
+"""Which models a server serves, from where, which of their versions, and under which labels."""
 
 from __future__ import annotations
 
@@ -27,8 +27,16 @@ class VersionPolicy:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One model: the name it is served under, the folder of its versions, and which of them are served."""
+    """One model.
+
+    Attributes:
+        name: the name it is served under.
+        base_path: the folder of its versions.
+        policy: which of the versions are served.
+        labels: pairs of a label and the version that it stands for.
+    """
 
     name: str
     base_path: Path
     policy: VersionPolicy = VersionPolicy()
+    labels: tuple[tuple[str, int], ...] = ()

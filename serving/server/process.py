@@ -5,24 +5,28 @@ TensorFlow is imported by `serve`, not with this module, so that `--help` and wr
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable
-from concurrent import futures
-from typing import TYPE_CHECKING
-
-import grpc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import ConfigurationError, ModelServerError
-from serving.server.options import ServerOptions
+from serving.server.config import ModelConfig
+from serving.server.options import ServerOptions, SessionOptions
+from serving.server.sockets import address, check_free
 
 if TYPE_CHECKING:
+    from serving.server.batching import BatchScheduler
+    from serving.server.metrics import Metrics
     from serving.server.models import Models
+
+log = logging.getLogger("serving.server")
 
 _GRACE_S = 10.0
 """How long requests may go on after the signal to stop."""
@@ -37,27 +41,23 @@ def serve(options: ServerOptions, *, ready: Callable[[str, str], None]) -> None:
 
     Args:
         options: what to serve, and where.
-        ready: called once with the names of the models, comma-separated, and the address `HOST:PORT`.
+        ready: called once with the names of the models, comma-separated, and the address `HOST:PORT` of gRPC.
 
     Raises:
-        ConfigurationError: the port is taken, or the configuration file is wrong.
+        ConfigurationError: a port is taken, or a configuration file is wrong.
         ModelServerError: a model cannot be loaded, and no further attempt is due.
     """
     stop = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stop.set())
-    _check_port(options)
+    check_free(options)
     quieten_tensorflow()
-    models = _models(options)
-    try:
+    options, configs = _read_files(options)
+    with _scheduler(options) as (scheduler, metrics), _open(options, configs, scheduler, metrics) as models:
         if _wait_for_models(models, stop):
-            server, port = _listen(models, options)
-            models.start(poll_interval_s=options.poll_interval_s)
-            ready(",".join(models.names), _address(options.host, port))
-            stop.wait()
-            server.stop(_GRACE_S).wait()
-    finally:
-        models.close()
+            with _listening(models, metrics, options, configs) as where:
+                ready(",".join(models.names), where)
+                stop.wait()
 
 
 def quieten_tensorflow() -> None:
@@ -78,36 +78,95 @@ def log_to_stderr() -> None:
     logger.propagate = False
 
 
-def _check_port(options: ServerOptions) -> None:
-    """Raises for a port that is taken now, rather than after the seconds that TensorFlow and the model take to load."""
-    host = options.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, options.port), family=family).close()
-    except (OSError, OverflowError) as error:
-        raise _cannot_listen(options) from error
-
-
-def _cannot_listen(options: ServerOptions) -> ConfigurationError:
-    return ConfigurationError(
-        f"cannot listen on {_address(options.host, options.port)}: "
-        "stop what listens there, or choose another with --port"
-    )
-
-
-def _address(host: str, port: int) -> str:
-    """Returns HOST:PORT, an IPv6 host in brackets."""
-    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
-
-
-def _models(options: ServerOptions) -> Models:
+def _read_files(options: ServerOptions) -> tuple[ServerOptions, tuple[ModelConfig, ...]]:
+    """Returns the options with what the monitoring file says, and the models, of the options or their file."""
     from serving.server.config_file import read_model_config_file
+    from serving.server.monitoring import read_metrics_path
+
+    configs = read_model_config_file(options.config_file) if options.config_file else options.models
+    if options.monitoring_config_file is not None:
+        path = read_metrics_path(options.monitoring_config_file)
+        options = dataclasses.replace(options, rest=dataclasses.replace(options.rest, metrics_path=path))
+    return options, configs
+
+
+@contextmanager
+def _scheduler(options: ServerOptions) -> Iterator[tuple[BatchScheduler | None, Metrics]]:
+    """Gives what runs batches, or None, and what the server counts in."""
+    from serving.server.batching import BatchScheduler
+    from serving.server.batching_parameters import BatchingParameters, read_batching_parameters
+    from serving.server.metrics import Metrics
+
+    metrics = Metrics()
+    if not options.batching:
+        yield None, metrics
+        return
+    file = options.batching_file
+    parameters = read_batching_parameters(file) if file else BatchingParameters()
+    scheduler = BatchScheduler(
+        parameters, waited=lambda seconds: metrics.queueing_latency.observe(seconds * 1e6, "batch")
+    )
+    try:
+        yield scheduler, metrics
+    finally:
+        scheduler.close()
+
+
+@contextmanager
+def _open(
+    options: ServerOptions, configs: tuple[ModelConfig, ...], scheduler: BatchScheduler | None, metrics: Metrics
+) -> Iterator[Models]:
+    """Gives the models; nothing is loaded yet. They are unloaded at the end."""
+    from serving.server.errors import RequestError
+    from serving.server.loading import Loader
     from serving.server.models import Models
     from serving.server.served_model import Retries
 
-    configs = read_model_config_file(options.config_file) if options.config_file else options.models
-    retries = Retries(options.load_retries, options.retry_interval_s)
-    return Models(configs, aliases=dict(options.aliases), retries=retries)
+    loader = Loader(
+        config=_session_config(options.session),
+        tags=options.session.tags,
+        scheduler=scheduler,
+        warm_up_iterations=options.warm_up_iterations,
+        metrics=metrics,
+    )
+    try:
+        models = Models(
+            configs,
+            loader,
+            aliases=dict(options.aliases),
+            retries=Retries(options.load_retries, options.retry_interval_s),
+            allow_unused_labels=options.allow_unused_labels,
+            load_threads=options.load_threads,
+        )
+    except RequestError as error:
+        raise ConfigurationError(
+            f"{error}; labels of versions that are still to be loaded need "
+            "--allow_version_labels_for_unavailable_models=true"
+        ) from error
+    try:
+        yield models
+    finally:
+        models.close()
+
+
+def _session_config(options: SessionOptions) -> Any:
+    """Returns the ConfigProto that sessions are made with."""
+    import tensorflow as tf
+
+    from serving.server.text_files import parse_text
+
+    config = tf.compat.v1.ConfigProto()
+    if options.config_file is not None:
+        parse_text(options.config_file, config, flag="--tensorflow_session_config_file")
+    if options.intra_op_threads:
+        config.intra_op_parallelism_threads = options.intra_op_threads
+    if options.inter_op_threads:
+        config.inter_op_parallelism_threads = options.inter_op_threads
+    if options.gpu_memory_fraction:
+        config.gpu_options.per_process_gpu_memory_fraction = options.gpu_memory_fraction
+    else:
+        config.gpu_options.allow_growth = True
+    return config
 
 
 def _wait_for_models(models: Models, stop: threading.Event) -> bool:
@@ -121,20 +180,37 @@ def _wait_for_models(models: Models, stop: threading.Event) -> bool:
     return not stop.is_set()
 
 
-def _listen(models: Models, options: ServerOptions) -> tuple[grpc.Server, int]:
-    from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+@contextmanager
+def _listening(
+    models: Models, metrics: Metrics, options: ServerOptions, configs: tuple[ModelConfig, ...]
+) -> Iterator[str]:
+    """Answers requests and follows changes on disk while the block runs; gives the address of gRPC."""
+    from serving.server.answering import Answers
+    from serving.server.config_polling import ConfigPolling
+    from serving.server.listening import Health, start_grpc, start_http
 
-    from serving.server.services import ModelService, PredictionService
-
-    workers = futures.ThreadPoolExecutor(options.threads, thread_name_prefix="grpc")
-    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    # Without this a second server could listen on the same port, and take half of the requests.
-    server = grpc.server(workers, options=[*unlimited, ("grpc.so_reuseport", 0)])
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(models), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(models), server)
+    answers = Answers(
+        models, metrics, as_content=options.as_content, method_name_check=options.session.method_name_check
+    )
+    health = Health(models)
+    server, port = start_grpc(answers, health, options)
+    http, polling = None, None
     try:
-        port = server.add_insecure_port(_address(options.host, options.port))
-    except RuntimeError as error:
-        raise _cannot_listen(options) from error
-    server.start()
-    return server, port
+        http = start_http(answers, options) if options.rest_port else None
+        models.after_poll = health.update
+        if options.poll_interval_s:
+            models.start(poll_interval_s=options.poll_interval_s)
+        if options.config_file is not None and options.config_poll_interval_s:
+            polling = ConfigPolling(models, options.config_file, configs)
+            polling.start(interval_s=options.config_poll_interval_s)
+        if http is not None:
+            log.info("REST on http://%s", address(options.host, http.port))
+        yield address(options.host, port)
+    finally:
+        health.stop()
+        if polling is not None:
+            polling.close()
+        stopped = server.stop(_GRACE_S)
+        if http is not None:
+            http.stop()
+        stopped.wait()

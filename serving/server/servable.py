@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import numpy as np
@@ -18,7 +18,26 @@ from serving.server.errors import RequestError, invalid_argument, status_code
 Array = npt.NDArray[Any]
 
 DEFAULT_SIGNATURE = "serving_default"
-_TAG = "serve"
+_TAGS = ("serve",)
+
+
+class LoadedModel(Protocol):
+    """A version in memory: a `Servable`, or what stands before one."""
+
+    @property
+    def signatures(self) -> Mapping[str, Any]:
+        """SignatureDef messages by signature name."""
+
+    def signature(self, name: str) -> Any:
+        """Returns a SignatureDef; raises a RequestError where there is none of that name."""
+
+    def run(
+        self, signature: str, inputs: Mapping[str, Array], *, outputs: Iterable[str] | None = None
+    ) -> dict[str, Array]:
+        """Runs one signature, as `Servable.run` does."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
 
 
 class Servable:
@@ -37,12 +56,13 @@ class Servable:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, version_dir: Path, *, config: Any = None) -> Servable:
+    def load(cls, version_dir: Path, *, config: Any = None, tags: Sequence[str] = _TAGS) -> Servable:
         """Returns the model of one version folder, its tables and variables initialized.
 
         Args:
             version_dir: the folder with `saved_model.pb`.
             config: a `tf.compat.v1.ConfigProto`; by default TensorFlow's own, with a GPU's memory taken as needed.
+            tags: of the meta graph in the SavedModel.
 
         Raises:
             Exception: whatever TensorFlow raises for what it cannot load (OSError, RuntimeError, tf.errors.OpError).
@@ -52,7 +72,7 @@ class Servable:
         session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
         try:
             with session.graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(session, [_TAG], str(version_dir))
+                meta_graph = tf.compat.v1.saved_model.load(session, list(tags), str(version_dir))
         except BaseException:
             session.close()
             raise
@@ -82,7 +102,15 @@ class Servable:
         """
         definition = self.signature(signature)
         check_inputs(definition, inputs)
-        names = check_outputs(definition, outputs)
+        return self.compute(signature, inputs, check_outputs(definition, outputs))
+
+    def compute(self, signature: str, inputs: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
+        """Runs one signature as `run` does, with inputs and names of outputs that were checked already.
+
+        Raises:
+            RequestError: TensorFlow refused to compute.
+        """
+        definition = self._signatures[signature]
         call, targets = self._call(signature, names)
         values = _compute(call, [inputs[name] for name in sorted(definition.inputs)])
         by_tensor = dict(zip(targets, map(_as_array, values), strict=True))

@@ -20,7 +20,7 @@ import grpc
 from data_schemas.served_folder import version_folders
 from serving.server.config import ModelConfig
 from serving.server.errors import RequestError, status_code
-from serving.server.servable import Servable
+from serving.server.servable import LoadedModel
 
 log = logging.getLogger("serving.server")
 
@@ -59,7 +59,7 @@ class VersionStatus:
 class Load(Protocol):
     """What turns a version folder into a servable, as `Servable.load` does."""
 
-    def __call__(self, version_dir: Path, /) -> Servable:
+    def __call__(self, version_dir: Path, /) -> LoadedModel:
         """Returns the loaded version; may raise anything."""
 
 
@@ -68,7 +68,7 @@ class _Version:
     number: int
     folder: Path
     state: State = State.START
-    servable: Servable | None = None
+    servable: LoadedModel | None = None
     users: int = 0
     attempts: int = 0
     next_attempt: float = 0.0
@@ -76,10 +76,10 @@ class _Version:
 
 
 class ServedModel:
-    """One model's versions. `poll` is called by one thread, everything else by any.
+    """One model's versions. `poll` and `close` are called by one thread at a time, everything else by any.
 
     Args:
-        config: the model.
+        config: the model; the attribute may be set anew, and the next poll follows it.
         load: turns a version folder into a servable.
         clock: seconds that only rise.
         retries: what happens after a load that failed.
@@ -113,7 +113,7 @@ class ServedModel:
                 self._retire(number)
 
     @contextlib.contextmanager
-    def use(self, number: int | None = None) -> Iterator[tuple[int, Servable]]:
+    def use(self, number: int | None = None) -> Iterator[tuple[int, LoadedModel]]:
         """Gives a version and its servable, which is not unloaded while the block runs.
 
         Args:
@@ -143,7 +143,7 @@ class ServedModel:
         for number in list(self._versions):
             self._retire(number)
 
-    def _pick(self, number: int | None) -> tuple[_Version, Servable]:
+    def _pick(self, number: int | None) -> tuple[_Version, LoadedModel]:
         candidates = self._in_state(State.AVAILABLE)
         available = {version.number: (version, version.servable) for version in candidates if version.servable}
         chosen = max(available, default=None) if number is None else number
@@ -180,11 +180,10 @@ class ServedModel:
         log.info("%s: version %d loaded in %.1f s", self.config.name, version.number, self._clock() - started)
 
     def _load_failed(self, version: _Version, error: Exception) -> None:
-        code = getattr(error, "error_code", None) or grpc.StatusCode.UNKNOWN.value[0]
-        message = str(getattr(error, "message", None) or error)
+        code, message = _reason(error)
         left = self._retries.count + 1 - version.attempts
         with self._lock:
-            version.failure = (status_code(code).value[0], message)
+            version.failure = (code, message)
             version.next_attempt = self._clock() + self._retries.interval_s
             if left <= 0:
                 version.state = State.END
@@ -213,6 +212,14 @@ class ServedModel:
         if not self._quiet:
             log.warning(message)
         self._quiet = True
+
+
+def _reason(error: Exception) -> tuple[int, str]:
+    """Returns the status code and text of a load that failed: TensorFlow's, a request's of the warm-up, or UNKNOWN."""
+    if isinstance(error, RequestError):
+        return error.code.value[0], error.message
+    code = getattr(error, "error_code", None) or grpc.StatusCode.UNKNOWN.value[0]
+    return status_code(code).value[0], str(getattr(error, "message", None) or error)
 
 
 def not_found(servable: str) -> RequestError:

@@ -95,6 +95,30 @@ class Toy(tf.Module):
     def two_inputs(self, a, b):
         return {"sum": tf.reduce_sum(a, axis=1) + b, "a_twice": 2.0 * a}
 
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def classify(self, inputs):
+        logits = self.logits(inputs)
+        return {
+            "classes": tf.tile(tf.constant([LABELS]), [tf.shape(logits)[0], 1]),
+            "scores": tf.nn.softmax(logits),
+        }
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def regress(self, inputs):
+        """Gives the second label's logit: mean + offset."""
+        return {"outputs": self.logits(inputs)[:, 1]}
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], tf.float32, "rows")])
+    def row_sums(self, rows):
+        return {"sums": tf.reduce_sum(rows, axis=1)}
+
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec([None], tf.float32, "values"), tf.TensorSpec([None], tf.string, "texts")],
+    )
+    def echo(self, values, texts):
+        return {"values": tf.identity(values), "texts": tf.identity(texts), "texts_bytes": tf.identity(texts)}
+
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.int32, "steps")])
     def slow(self, steps):
         """Takes milliseconds a step, so that a request can be caught in flight."""
@@ -113,7 +137,11 @@ def export(version_dir: Path, offset: float = 0.0, *, unit: str = "image") -> No
         "explain_integrated_gradients": toy.integrate,
         "calibrate": toy.calibrate,
         "describe": toy.describe,
+        "classify": toy.classify,
+        "regress": toy.regress,
         "two_inputs": toy.two_inputs,
+        "row_sums": toy.row_sums,
+        "echo": toy.echo,
         "slow": toy.slow,
     }
     tf.saved_model.save(toy, str(version_dir), signatures=signatures)

@@ -15,6 +15,8 @@ model_config_list {
     name: "ct"
     base_path: "/models/ct"
     model_version_policy { specific { versions: 3 versions: 5 } }
+    version_labels { key: "stable" value: 3 }
+    version_labels { key: "canary" value: 5 }
   }
 }
 """
@@ -29,7 +31,9 @@ def written(folder: Path, text: str) -> Path:
 def test_every_model_is_read_with_its_policy(tmp_path):
     assert read_model_config_file(written(tmp_path, TWO_MODELS)) == (
         ModelConfig("chest", Path("/models/chest")),
-        ModelConfig("ct", Path("/models/ct"), VersionPolicy(specific=frozenset({3, 5}))),
+        ModelConfig(
+            "ct", Path("/models/ct"), VersionPolicy(specific=frozenset({3, 5})), (("canary", 5), ("stable", 3))
+        ),
     )
 
 
@@ -42,7 +46,7 @@ def test_every_model_is_read_with_its_policy(tmp_path):
     ],
 )
 def test_policies(tmp_path, policy, expected):
-    text = f'model_config_list {{ config {{ name: "a" base_path: "b" model_version_policy {{ {policy} }} }} }}'
+    text = f'model_config_list {{ config {{ name: "a" base_path: "/b" model_version_policy {{ {policy} }} }} }}'
     assert read_model_config_file(written(tmp_path, text))[0].policy == expected
 
 
@@ -51,12 +55,13 @@ def test_policies(tmp_path, policy, expected):
     [
         ("model_config_list {", "ModelServerConfig as text"),
         ("", "at least one model"),
-        (TWO_MODELS.replace('"ct"', '"chest"'), "each name once"),
+        (TWO_MODELS.replace('"ct"', '"chest"'), "Illegal to list model chest multiple times"),
         (TWO_MODELS.replace('"/models/ct"', '""'), "`base_path`"),
         (TWO_MODELS.replace("versions: 3 versions: 5", ""), "`specific` needs"),
-        (TWO_MODELS.replace('model_platform: "tensorflow"', 'version_labels { key: "a" value: 1 }'), "version_labels"),
+        (TWO_MODELS.replace('"/models/ct"', '"ct"'), "absolute path"),
+        (TWO_MODELS.replace('"tensorflow"', '"other"'), "unsupported platform other"),
     ],
-    ids=["syntax", "empty", "twice", "no base path", "no version", "labels"],
+    ids=["syntax", "empty", "twice", "no base path", "no version", "relative", "platform"],
 )
 def test_a_wrong_file_says_what_is_wrong(tmp_path, text, says):
     with pytest.raises(ConfigurationError, match=says):

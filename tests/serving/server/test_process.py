@@ -93,7 +93,7 @@ def test_a_taken_port_ends_the_start_and_says_what_to_do(toy_versions):
 
 @pytest.mark.usefixtures("own_signals_and_environment")
 def test_a_port_taken_while_the_model_loads_ends_the_start_too(toy_versions, monkeypatch):
-    monkeypatch.setattr("serving.server.process._check_port", lambda _: None)
+    monkeypatch.setattr("serving.server.process.check_free", lambda _: None)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -103,8 +103,8 @@ def test_a_port_taken_while_the_model_loads_ends_the_start_too(toy_versions, mon
 
 
 def test_refused_flags_end_with_2_and_one_line(capsys):
-    assert main(["--model_base_path=a", "--rest_api_port=8501"]) == 2
-    assert capsys.readouterr().err.startswith("model server: --rest_api_port")
+    assert main(["--model_base_path=a", "--use_alts_credentials"]) == 2
+    assert capsys.readouterr().err.startswith("model server: --use_alts_credentials")
 
 
 def test_from_an_empty_folder_to_a_hot_reload_to_a_clean_end(start_server, toy_versions, tmp_path):
