@@ -46,6 +46,6 @@ setup(
         "imaging.deidentification": ["attributes.csv"],
         "reports": ["templates/*"],
         "serving.gateway.storage.migrations": ["script.py.mako"],
-        "serving.gateway": ["page/dist/*", "page/dist/assets/*"],
+        "serving.gateway": ["api_examples.json", "page/dist/*", "page/dist/assets/*"],
     },
 )

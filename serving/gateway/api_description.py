@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -50,14 +53,35 @@ def _description(app: FastAPI, authenticated: bool) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema()
+    examples = read_examples()
     for path in found["paths"].values():
         for operation in path.values():
             _say_errors(operation)
+            _show_bodies(operation, examples)
     if authenticated:
         bearer = {"type": "http", "scheme": "bearer", "description": "An API key, or a token of the OpenID issuer."}
         found["components"]["securitySchemes"] = {"bearer": bearer}
         found["security"] = [{"bearer": []}]
     return found
+
+
+def read_examples() -> dict[str, Any]:
+    """Returns an example of each body, by the name of its schema."""
+    text = (importlib.resources.files(__package__) / "api_examples.json").read_text(encoding="utf-8")
+    examples: dict[str, Any] = json.loads(text)
+    return examples
+
+
+def _show_bodies(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
+    """Puts an example beside each JSON body that an operation takes or answers."""
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for body in bodies:
+        media = body.get("content", {}).get("application/json")
+        if media is None:
+            continue
+        schema = media["schema"]
+        name = (schema if "$ref" in schema else schema["items"])["$ref"].rsplit("/", 1)[-1]
+        media["example"] = examples[name] if "$ref" in schema else [examples[name]]
 
 
 def _say_errors(operation: dict[str, Any]) -> None:

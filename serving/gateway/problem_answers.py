@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from serving.gateway.context import request_id_of
 from serving.gateway.problems import BAD_REQUEST, BY_STATUS, INTERNAL, INVALID, MEDIA_TYPE, ProblemError
@@ -38,9 +39,15 @@ async def _problem(request: Request, error: ProblemError) -> Response:
 
 
 async def _framework(request: Request, error: HTTPException) -> Response:
-    headers: Mapping[str, str] = error.headers or {}
+    headers: Mapping[str, str] = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers or {}
     kind = BY_STATUS.get(error.status_code, BAD_REQUEST if error.status_code < 500 else INTERNAL)
     return await _problem(request, ProblemError(kind, _DETAILS.get(error.status_code, kind.title), headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    """Returns every method that an address takes; the router names those of its first route alone."""
+    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in fitting for method in getattr(route, "methods", None) or ()}))
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

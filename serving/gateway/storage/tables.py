@@ -22,7 +22,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -193,7 +192,7 @@ class ServedRow(Base):
     id: Mapped[int] = mapped_column(BigNumber, primary_key=True, autoincrement=True)
     case_id: Mapped[str | None] = mapped_column(Hex32, ForeignKey("cases.id", ondelete="SET NULL"), index=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
-    patient: Mapped[str] = mapped_column(Hex32, server_default=text("''"))
+    patient: Mapped[str] = mapped_column(Hex32, server_default="")
     model: Mapped[str] = mapped_column(Text)
     version: Mapped[int] = mapped_column(BigInteger)
     features: Mapped[dict[str, Any]] = mapped_column(Document)

@@ -13,7 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Adds the column; what is there already has no token."""
-    op.add_column("served", sa.Column("patient", sa.String(32), nullable=False, server_default=sa.text("''")))
+    op.add_column("served", sa.Column("patient", sa.String(32), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
