@@ -50,3 +50,38 @@ RANGES: dict[str, tuple[float, float | None]] = dict.fromkeys(METRICS, (0.0, 1.0
 LOWER_IS_BETTER = frozenset({"negative_likelihood_ratio", "brier", "log_loss", "ece"})
 NEITHER_IS_BETTER = frozenset({"calibration_intercept", "calibration_slope", "flag_rate", "prevalence"})
 """Metrics with a target, or none, in between."""
+
+NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "f1": "F1",
+    "mcc": "MCC",
+    "positive_likelihood_ratio": "positive likelihood ratio",
+    "negative_likelihood_ratio": "negative likelihood ratio",
+    "sensitivity_at_90_specificity": "sensitivity at 90 % specificity",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+    "calibration_intercept": "calibration intercept",
+    "calibration_slope": "calibration slope",
+    "ece": "expected calibration error",
+    "flag_rate": "share flagged",
+    "prevalence": "prevalence",
+    "false_negative_rate": "false-negative rate",
+    "false_positive_rate": "false-positive rate",
+    "calibration_in_the_large": "calibration in the large",
+    "underdiagnosis_rate": "underdiagnosis rate",
+}
+"""What people call each metric, and the measures of gaps between groups."""
+
+
+def metric_name(metric: str) -> str:
+    """Returns what people call a metric; `macro_` is an average over findings."""
+    own = metric.removeprefix("macro_")
+    name = NAMES.get(own, own.replace("_", " "))
+    return name if own == metric else f"mean {name}"

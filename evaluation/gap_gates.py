@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from data_schemas.gates import Gate
+from data_schemas.metrics import metric_name
 from data_schemas.task import Labels
 from evaluation.evaluation import Evaluation
 from evaluation.fairness import WHOLE_TASK, Gap
@@ -30,7 +31,7 @@ def judge_gap(gate: Gate, labels: Labels, evaluation: Evaluation) -> GateResult:
     judged = [gap for gap in own if gap.metric == measure and gap.finding in findings]
     if len(judged) < len(findings):
         few = ", ".join(f"{group}: {count} patients" for group, count in small.items())
-        reason = f"no two groups of {gate.gap} have enough patients" + (f" ({few})" if few else "")
+        reason = f"no two groups of {_attribute(gate)} have enough patients" + (f" ({few})" if few else "")
         return undecided(start, reason)
     results = [_judge_one_gap(start, gate, gap, small) for gap in judged]
     order = {"unmet": 0, "undecided": 1, "met": 2}
@@ -38,7 +39,7 @@ def judge_gap(gate: Gate, labels: Labels, evaluation: Evaluation) -> GateResult:
 
 
 def _judge_one_gap(start: GateResult, gate: Gate, gap: Gap, small: Mapping[str, int]) -> GateResult:
-    said = f"gap in {gate.metric} of {gap.finding} by {gate.gap}"
+    said = f"gap in {metric_name(gate.metric)} of {gap.finding} by {_attribute(gate)}"
     start = replace(start, value=gap.gap.value)
     counts = {group: one.patients or 0 for group, one in gap.groups.items()} | dict(small)
     enough = {group for group, count in counts.items() if count >= gate.min_patients}
@@ -54,3 +55,7 @@ def _judge_one_gap(start: GateResult, gate: Gate, gap: Gap, small: Mapping[str, 
     if result.verdict == "unmet" and gap.worst is not None:
         reason += f"; the worst group is {gap.worst}"
     return replace(result, reason=reason)
+
+
+def _attribute(gate: Gate) -> str:
+    return (gate.gap or "").replace("_", " ")

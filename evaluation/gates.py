@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from data_schemas.gates import Gate
-from data_schemas.metrics import LOWER_IS_BETTER, RANGES
+from data_schemas.metrics import LOWER_IS_BETTER, RANGES, metric_name
 from data_schemas.task import Labels, Task
 from evaluation.evaluation import Evaluation
 from evaluation.gap_gates import judge_gap
@@ -97,9 +97,10 @@ def _is_best(metric: str, value: float | None) -> bool:
 
 
 def _said(gate: Gate, name: str) -> str:
-    said = f"{name} of {gate.finding}" if gate.finding else name
+    said = f"{metric_name(name)} of {gate.finding}" if gate.finding else metric_name(name)
     if gate.slice:
-        said += " where " + " and ".join(f"{feature} is {wanted}" for feature, wanted in gate.slice.items())
+        groups = (f"{feature.replace('_', ' ')} is {wanted}" for feature, wanted in gate.slice.items())
+        said += f" where {' and '.join(groups)}"
     return said
 
 

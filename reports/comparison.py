@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data_schemas.metrics import metric_name
 from evaluation.intervals import Estimate
 from evaluation.paired import Comparison
 from evaluation.summary import WHOLE_TASK
-from reports.estimates import count, metric_name, number
+from reports.estimates import count, number
 
 _SHOWN = (
     "auroc", "average_precision", "sensitivity", "specificity", "ppv", "npv", "balanced_accuracy", "mcc", "brier",

@@ -8,40 +8,6 @@ from evaluation.intervals import Estimate
 
 NOT_DEFINED = "not defined"
 
-METRIC_NAMES = {
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "ppv": "PPV",
-    "npv": "NPV",
-    "f1": "F1",
-    "mcc": "MCC",
-    "positive_likelihood_ratio": "positive likelihood ratio",
-    "negative_likelihood_ratio": "negative likelihood ratio",
-    "sensitivity_at_90_specificity": "sensitivity at 90 % specificity",
-    "brier": "Brier score",
-    "log_loss": "log loss",
-    "calibration_intercept": "calibration intercept",
-    "calibration_slope": "calibration slope",
-    "ece": "expected calibration error",
-    "flag_rate": "share flagged",
-    "prevalence": "prevalence",
-    "false_negative_rate": "false-negative rate",
-    "false_positive_rate": "false-positive rate",
-    "calibration_in_the_large": "calibration in the large",
-    "underdiagnosis_rate": "underdiagnosis rate",
-}
-
-
-def metric_name(metric: str) -> str:
-    """Returns what people call a metric; `macro_` is an average over findings."""
-    own = metric.removeprefix("macro_")
-    name = METRIC_NAMES.get(own, own.replace("_", " "))
-    return name if own == metric else f"mean {name}"
-
 
 def number(value: float | None) -> str:
     """Returns a value to three decimals."""

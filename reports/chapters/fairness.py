@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from data_schemas.metrics import metric_name
 from evaluation.fairness import Fairness, Gap
 from evaluation.intervals import Estimate
-from reports.estimates import count, metric_name, number, with_interval
+from reports.chapters.summary import SIGNIFICANT
+from reports.estimates import count, number, with_interval
 from reports.page import Cell, Chapter, Section, Table, Tag
 from reports.report_data import ReportData
 
 HEADING = "Fairness"
-_SIGNIFICANT = 0.05
 _NOTE = (
     "The gap is the largest group's value less the smallest's, with a one-sided 95 % bound above. p is that all "
     "groups are alike, corrected for the number of gaps (Holm): below 0.05 it is a disparity; above, no proof that "
     "there is none. A false negative of a diseased patient is underdiagnosis. In brackets are bounds that hold for "
-    "all groups at once."
+    "all groups at once. Patients are those that the measure rests on: of a false-negative rate those with the "
+    "finding, of a false-positive rate those without, of AUROC the fewer of both."
 )
 
 
@@ -63,7 +65,7 @@ def _p(value: float | None) -> Cell:
     if value is None:
         return "-"
     text = "below 0.001" if value < 0.001 else f"{value:.3f}"
-    return Tag(f"{text}: disparity", "bad") if value < _SIGNIFICANT else text
+    return Tag(f"{text}: disparity", "bad") if value < SIGNIFICANT else text
 
 
 def _too_small(found: Fairness) -> list[Section]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from data_schemas.metrics import metric_name
 from evaluation.fairness import Gap
-from reports.chapters.summary import RESEARCH_ONLY, small_groups, unknown_attributes
-from reports.estimates import listed, metric_name
+from reports.chapters.summary import RESEARCH_ONLY, is_disparity, small_groups, unknown_attributes
+from reports.estimates import listed
 from reports.page import Chapter, Points
 from reports.report_data import ReportData
 
@@ -13,7 +14,6 @@ USERS = (
     "People who research and review such models: radiologists, engineers, auditors. It is made for nobody who decides "
     "about a patient."
 )
-_SIGNIFICANT = 0.05
 
 
 def limits(data: ReportData) -> Chapter:
@@ -70,8 +70,7 @@ def ethical_considerations(data: ReportData) -> list[tuple[str, str]]:
             "Intervals, label sets and out-of-scope warnings are given with each score.",
         ),
     ]
-    disparities = [gap for gap in _gaps(data) if gap.p_holm is not None and gap.p_holm < _SIGNIFICANT]
-    for gap in disparities:
+    for gap in filter(is_disparity, _gaps(data)):
         attribute = gap.attribute.replace("_", " ")
         risk = f"Bias: {metric_name(gap.metric)} of {gap.finding} differs by {attribute}; {gap.worst} fares worst."
         found.append((risk, "The chapter on fairness says by how much."))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from data_schemas.metrics import AT_PREVALENCE
+from data_schemas.metrics import AT_PREVALENCE, metric_name
 from evaluation.evaluation import Evaluation
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary
-from reports.estimates import count, interval, metric_name, number, patients_text, with_interval
+from reports.estimates import count, interval, number, patients_text, with_interval
 from reports.page import Cell, Chapter, Section, Table
 from reports.report_data import OUTCOMES, Gallery, ReportData
 
 HEADING = "Performance"
+_COLUMNS = ("Metric", "Value", "95 % interval", "Patients behind it")
 _COMPARED = ("auroc", "average_precision", "sensitivity", "specificity", "brier")
 
 
@@ -33,7 +34,9 @@ def performance(data: ReportData) -> Chapter:
     note = (
         f"Test split: {overall.examples} {plural} of {count(overall.patients, 'patient')}; a case is one "
         f"{evaluation.unit}. 95 % intervals over patients. Sensitivity and what follows it hold at each finding's "
-        "operating point."
+        "operating point. Patients behind a value are those that it can go wrong on: of sensitivity those with the "
+        "finding, of specificity those without, of AUROC and the like the fewer of both, of a mean the fewest of its "
+        "findings."
     )
     declared = data.description.deployment_prevalence
     if declared:
@@ -48,7 +51,7 @@ def _metric_table(finding: str, overall: Summary) -> Table:
     note = "" if with_it is None or without is None else f"{count(with_it, 'patient')} with it, {without} without."
     return Table(
         finding,
-        ("Metric", "Value", "95 % interval", "Patients"),
+        _COLUMNS,
         _rows(overall.findings[finding]),
         note=note,
         compact=True,
@@ -70,7 +73,11 @@ def _rows(metrics: Mapping[str, Estimate]) -> list[list[Cell]]:
 def _task_table(metrics: Mapping[str, Estimate]) -> Table:
     note = "Means of findings weigh each finding the same; accuracy and balanced accuracy are by the highest score."
     return Table(
-        "The whole task", ("Metric", "Value", "95 % interval", "Patients"), _rows(metrics), note=note, compact=True
+        "The whole task",
+        _COLUMNS,
+        _rows(metrics),
+        note=note,
+        compact=True,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from data_schemas.metrics import metric_name
 from evaluation.summary import Summary
-from reports.estimates import metric_name, number, slice_name, with_interval
+from reports.estimates import number, slice_name, with_interval
 from reports.metric_plots import draw_forest
 from reports.page import Cell, Chapter, Figure, Section, Table
 from reports.plots import figure, svg

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from data_schemas.metrics import metric_name
+from evaluation.fairness import Gap
 from evaluation.gate_results import GateResult
 from evaluation.intervals import Estimate
 from evaluation.summary import Summary
-from reports.estimates import count, listed, number, out_of_a_hundred, slice_name
+from reports.estimates import count, listed, number, out_of_a_hundred, slice_name, with_interval
 from reports.page import Points, Section, Verdict
 from reports.report_data import ReportData
 
 RESEARCH_ONLY = (
     "Research software, not a medical device: nothing in this report allows the model to be used on patients."
+)
+SIGNIFICANT = 0.05
+"""A p value below it, corrected for the number of gaps, is a disparity."""
+_ALL_ASSESSED = (
+    "No gate is declared not assessable, every attribute is known of some images, and every group has enough test "
+    "patients for an AUROC."
 )
 _MOST_FINDINGS = 4
 _MOST_GROUPS = 8
@@ -25,7 +33,9 @@ def summary(data: ReportData) -> tuple[Section, ...]:
         ("Not a medical device", [RESEARCH_ONLY]),
         ("What it is for", [task.intended_use]),
         ("How good it is", how_good(data)),
+        ("Whether its scores are probabilities", calibrated(data)),
         ("For whom not", for_whom_not(data)),
+        ("Differences between groups", disparities(data)),
         ("What could not be assessed", not_assessable(data)),
         ("Earlier looks", [looks(data)]),
     ]
@@ -33,7 +43,7 @@ def summary(data: ReportData) -> tuple[Section, ...]:
 
 
 def verdict(data: ReportData) -> Verdict:
-    """Returns whether the model was blessed, and why or why not."""
+    """Returns whether the model passed, and why or why not."""
     gates = data.gates or ()
     if data.blessed is None:
         return Verdict("Not judged", "This run has no verdict of the Evaluator.", "warn")
@@ -44,15 +54,15 @@ def verdict(data: ReportData) -> Verdict:
     if data.canary is not None and not data.canary.blessed:
         return Verdict("Refused", f"All gates were met, but the model does not serve: {data.canary.reason}.", "bad")
     open_gates = [gate for gate in gates if gate.verdict in ("undecided", "not_assessable")]
-    said = _blessed_text(gates)
+    said = _passed_text(gates)
     if open_gates:
-        return Verdict("Blessed, with open questions", said, "warn")
-    return Verdict("Blessed", said, "good")
+        return Verdict("Passed, with open questions", said, "warn")
+    return Verdict("Passed", said, "good")
 
 
-def _blessed_text(gates: Sequence[GateResult]) -> str:
+def _passed_text(gates: Sequence[GateResult]) -> str:
     if not gates:
-        return "The Evaluator blessed the model; by which gates is not available in this run."
+        return "The Evaluator let the model pass; by which gates is not available in this run."
     met = sum(gate.verdict == "met" for gate in gates)
     parts = [f"{met} of {count(len(gates), 'gate')} met"]
     for kind, word in (("undecided", "undecided"), ("not_assessable", "not assessable"), ("not_compared", "")):
@@ -65,17 +75,18 @@ def _blessed_text(gates: Sequence[GateResult]) -> str:
 
 
 def how_good(data: ReportData) -> list[str]:
-    """Returns a sentence for each finding, the weakest first where they are many."""
+    """Returns a sentence for each finding in the task's order, of many for the weakest alone."""
     if data.evaluation is None:
         return ["This run has no evaluation on the test split."]
     overall, unit = data.evaluation.overall, data.evaluation.unit
     plural = "studies" if unit == "study" else "images"
     said = [f"Judged on {overall.examples} {plural} of {count(overall.patients, 'patient')} it was not trained on:"]
-    findings = sorted(overall.findings, key=lambda name: overall.findings[name]["auroc"].value or 0.0)
+    weakest = sorted(overall.findings, key=lambda name: overall.findings[name]["auroc"].value or 0.0)[:_MOST_FINDINGS]
     declared = data.description.deployment_prevalence or {}
-    said += [_finding_sentence(overall, one, plural, declared.get(one)) for one in findings[:_MOST_FINDINGS]]
-    if len(findings) > _MOST_FINDINGS:
-        said.append(f"These are the weakest of {len(findings)} findings; the others are below.")
+    shown = [name for name in data.description.task.labels.findings if name in weakest]
+    said += [_finding_sentence(overall, one, plural, declared.get(one)) for one in shown]
+    if len(overall.findings) > _MOST_FINDINGS:
+        said.append(f"These have the lowest AUROC of {len(overall.findings)} findings; the others are below.")
     said.append("In brackets: where the value lies with 95 % confidence, by how many patients there were.")
     return said
 
@@ -118,11 +129,64 @@ def for_whom_not(data: ReportData) -> list[str]:
     groups = [f"{gate.name} ({gate.verdict})" for gate in open_gates if gate.slice or gate.gap]
     if groups:
         said.append(f"It was not shown to be alike, or good enough, for all groups: {listed(groups)}.")
-    small = small_groups(data)
-    if small:
-        more = f", and {len(small) - _MOST_GROUPS} more" if len(small) > _MOST_GROUPS else ""
-        said.append(f"Groups with too few test patients to say anything: {', '.join(small[:_MOST_GROUPS])}{more}.")
     return [*said, *task.limitations]
+
+
+def calibrated(data: ReportData) -> list[str]:
+    """Returns, in a line, which findings' probabilities are too extreme or too timid, or how far they may be."""
+    if data.evaluation is None:
+        return []
+    found = {name: metrics["calibration_slope"] for name, metrics in data.evaluation.overall.findings.items()}
+    wrong = [f"{name} {with_interval(one)}, {_slope(one)}" for name, one in found.items() if _leaves_out(one, 1.0)]
+    if wrong:
+        return [f"Poor calibration slope (1 is right): {_cut(wrong)}."]
+    known = {name: one for name, one in found.items() if one.value is not None and one.limits is not None}
+    if not known:
+        return [f"No calibration slope can be told: {next(iter(found.values())).note or 'not defined'}."]
+    name = max(known, key=lambda key: max(abs(end - 1.0) for end in known[key].limits or ()))
+    least = f"the least sure is that of {name}, {with_interval(known[name])}"
+    return [f"No calibration slope (1 is right) differs from 1 with confidence; {least}."]
+
+
+def _slope(one: Estimate) -> str:
+    too_extreme = one.value is not None and one.value < 1
+    return "its probabilities are too extreme" if too_extreme else "its probabilities are too near to each other"
+
+
+def _leaves_out(one: Estimate, value: float) -> bool:
+    return one.limits is not None and not one.limits[0] <= value <= one.limits[1]
+
+
+def disparities(data: ReportData) -> list[str]:
+    """Returns, in a line, where groups differ by more than chance, or what the data cannot exclude."""
+    if data.evaluation is None:
+        return []
+    gaps = data.evaluation.fairness.gaps
+    if not gaps:
+        return ["None could be looked for: no attribute has two groups with enough test patients."]
+    found = sorted((gap for gap in gaps if is_disparity(gap)), key=lambda gap: gap.p_holm or 0.0)
+    if found:
+        return [f"More than chance: {_cut([_gap_text(gap) for gap in found])}."]
+    widest = max(gaps, key=lambda gap: gap.gap.upper or 0.0)
+    return [f"None is more than chance, which does not prove that there is none: not excluded is {_gap_text(widest)}."]
+
+
+def is_disparity(gap: Gap) -> bool:
+    """Whether groups differ by more than chance, all gaps that were looked at considered."""
+    return gap.p_holm is not None and gap.p_holm < SIGNIFICANT
+
+
+def _gap_text(gap: Gap) -> str:
+    at_most = "" if gap.gap.upper is None else f", at most {number(gap.gap.upper)}"
+    worst = f" ({gap.worst} fares worst)" if gap.worst and is_disparity(gap) else ""
+    by = gap.attribute.replace("_", " ")
+    return f"{metric_name(gap.metric)} of {gap.finding} by {by}{worst}: {number(gap.gap.value)}{at_most}"
+
+
+def _cut(said: Sequence[str]) -> str:
+    """Returns the first of many; the chapters have all."""
+    more = f"; and {len(said) - _MOST_GROUPS} more" if len(said) > _MOST_GROUPS else ""
+    return "; ".join(said[:_MOST_GROUPS]) + more
 
 
 def _views(views: tuple[str, ...]) -> str:
@@ -140,13 +204,26 @@ def small_groups(data: ReportData) -> list[str]:
     ]
 
 
+def half_told_groups(data: ReportData) -> list[str]:
+    """Returns groups of which an AUROC can be told for some findings and not for others."""
+    found = []
+    for key, one in sorted(data.evaluation.slices.items()) if data.evaluation is not None else ():
+        without = [name for name, metrics in one.findings.items() if metrics["auroc"].value is None]
+        if len(key) == 1 and 0 < len(without) < len(one.findings):
+            found.append(f"{slice_name(key)} ({one.patients}) for {listed(without)}")
+    return found
+
+
 def not_assessable(data: ReportData) -> list[str]:
-    """Returns what the data cannot answer, as the task's gates declare it, and attributes that it hardly has."""
+    """Returns what the data cannot answer: by the task's gates, for want of an attribute, for want of patients."""
     said = [f"{gate.name}: {gate.reason}" for gate in data.gates or () if gate.verdict == "not_assessable"]
     said += [f"{name}: not known of any image." for name in unknown_attributes(data)]
-    if not said and (data.gates is None or not data.groups):
+    small = [*small_groups(data), *half_told_groups(data)]
+    if small:
+        said.append(f"Groups with too few test patients (in brackets) to be judged: {_cut(small)}.")
+    if not said and (data.gates is None or not data.groups or data.evaluation is None):
         return ["This run does not say."]
-    return said or ["No gate is declared not assessable, and every attribute is known of some images."]
+    return said or [_ALL_ASSESSED]
 
 
 def unknown_attributes(data: ReportData) -> list[str]:
@@ -163,8 +240,9 @@ def looks(data: ReportData) -> str:
         return "Nothing was judged on the test split."
     times = data.evaluation.looks
     if not times:
-        return "No model was judged on this test split before this one."
+        return "No other model was judged on this test split before this one."
     return (
-        f"Models were judged on this test split {count(times, 'time')} before: the more looks, the likelier a good "
-        "result is chance."
+        f"{count(times, 'other model')} {'was' if times == 1 else 'were'} judged before on at least half of these test "
+        "patients, by runs in this output folder: each is one look, however often it was judged. The more looks, the "
+        "likelier a good result is chance."
     )

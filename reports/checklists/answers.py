@@ -107,9 +107,25 @@ def _setting(data: ReportData) -> Answer:
 
 
 def _clusters(data: ReportData) -> Answer:
+    """Says what is known of centres; whose scanner it was does not say where it stood."""
     keys = {name for key in (data.evaluation.slices if data.evaluation else {}) for name, _ in key}
-    by = sorted(keys & {"site", "manufacturer"})
-    return _measured(by, f"Groups: by {listed(by)}", "groups by site or manufacturer")
+    if "site" in keys and _known(data, "site"):
+        return Answer("measured", "Groups: by site; the model itself does not know the site")
+    else_known = "; groups by manufacturer say nothing of centres" if "manufacturer" in keys else ""
+    return Answer("not available", f"this run has no groups by site{else_known}")
+
+
+def _missing(data: ReportData) -> Answer:
+    """Says what is done with values that are unknown: nothing is filled in, and the image stays."""
+    if not data.groups:
+        return Answer("not available", "this run has no image index")
+    features = dict.fromkeys(group.feature for group in data.groups if group.value == "unknown")
+    named = listed([name.replace("_", " ") for name in features if name != "label"])
+    return Answer(
+        "measured",
+        f"Data and Groups: {f'{named} unknown of some images' if named else 'no value of an attribute is unknown'}. "
+        "Nothing is filled in: such images stay, counted as unknown, and no group of Fairness has them",
+    )
 
 
 def _disjoint(data: ReportData) -> Answer:
@@ -174,9 +190,7 @@ ANSWERS: dict[str, Callable[[ReportData], Answer]] = {
         "images are named by keyed hashes alone; headers are not kept; pixels are as they were",
         "ingest report",
     ),
-    "missing": lambda data: _measured(
-        data.groups, "Data: values that are unknown are groups of their own", "image index"
-    ),
+    "missing": _missing,
     "acquisition": _acquisition,
     "reference_standard": lambda data: _declared(data.description.task.reference_standard),
     "partitions": lambda data: _measured(

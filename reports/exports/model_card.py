@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from data_schemas.metrics import metric_name
 from evaluation.summary import Summary
 from reports.chapters.limits import USERS, ethical_considerations, limitations
 from reports.chapters.summary import RESEARCH_ONLY, verdict
-from reports.estimates import count, metric_name, slice_name
+from reports.estimates import count, slice_name
 from reports.report_data import ReportData
 
 SCHEMA_VERSION = "0.0.2"

@@ -73,7 +73,7 @@ def test_an_unmet_gate_says_what_where_by_how_much_and_how_many_patients_would_s
     result = _judge({"finding": "mass", "min": 0.85}, _summary(Estimate(0.9, 0.8, 0.95, 50)))
     assert result.more_patients == 150
     assert result.reason == (
-        "auroc of mass is 0.900; its lower 95 % limit 0.800, at least 0.850 was asked: missed by 0.050; "
+        "AUROC of mass is 0.900; its lower 95 % limit 0.800, at least 0.850 was asked: missed by 0.050; "
         "about 150 more patients in the test split would settle it, if the value stays"
     )
     assert missed_text([result]) == f"gate 'g' is unmet: {result.reason}"

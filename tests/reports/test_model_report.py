@@ -122,7 +122,14 @@ def test_every_chapter_is_there_and_in_the_contents(files) -> None:
 def test_the_first_screen_comes_before_everything_else(files) -> None:
     page = files["model_report.html"]
     first = page[: page.index("<nav")]
-    for said in ("Refused", "not a medical device", "What it is for", "How good it is", "For whom not", "2 times"):
+    for said in (
+        "Refused",
+        "not a medical device",
+        "What it is for",
+        "How good it is",
+        "For whom not",
+        "2 other models",
+    ):
         assert said in first
 
 

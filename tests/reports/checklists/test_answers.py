@@ -7,7 +7,8 @@ import pytest
 from reports.checklists.answers import ANSWERS, NOT_KEPT, answered
 from reports.checklists.claim_2024 import CLAIM_2024
 from reports.checklists.tripod_ai import TRIPOD_AI
-from tests.reports.sample_report import bare_data, report_data
+from reports.report_data import GroupCount
+from tests.reports.sample_report import GROUPS, bare_data, evaluation, report_data, summary
 
 LISTS = pytest.mark.parametrize("checklist", [CLAIM_2024, TRIPOD_AI], ids=lambda one: one.name)
 STATUSES = {"measured", "declared", "not available"}
@@ -60,3 +61,29 @@ def status(checklist, number, data) -> str:
 def test_an_item_is_measured_only_where_the_run_has_it(checklist, number, whole, bare) -> None:
     assert status(checklist, number, report_data()) == whole
     assert status(checklist, number, bare_data()) == bare
+
+
+def text(checklist, number, data) -> str:
+    (found,) = [answer.text for one, _, answer in answered(checklist, data) if one == number]
+    return found
+
+
+@pytest.mark.parametrize("number", ["12d", "23b"])
+def test_a_manufacturer_is_no_centre(number) -> None:
+    groups = {(("manufacturer", "ACME"),): summary(), (("sex", "F"),): summary()}
+    by_scanner = report_data(evaluation=evaluation(slices=groups))
+    assert status(TRIPOD_AI, number, by_scanner) == "not available"
+    assert "groups by manufacturer say nothing of centres" in text(TRIPOD_AI, number, by_scanner)
+    known = [*GROUPS, GroupCount("site", "north", "test", 9, 2)]
+    by_site = report_data(evaluation=evaluation(slices={(("site", "north"),): summary()}), groups=known)
+    assert status(TRIPOD_AI, number, by_site) == "measured"
+    # Of a site that is unknown everywhere, nothing is known.
+    unknown = report_data(evaluation=evaluation(slices={(("site", "unknown"),): summary()}))
+    assert status(TRIPOD_AI, number, unknown) == "not available"
+
+
+@pytest.mark.parametrize(("checklist", "number"), [(CLAIM_2024, "12"), (TRIPOD_AI, "11")])
+def test_missing_values_are_told_as_they_are_treated(checklist, number) -> None:
+    said = text(checklist, number, report_data())
+    assert "site unknown of some images" in said and "no group of Fairness has them" in said
+    assert "no value of an attribute is unknown" in text(checklist, number, report_data(groups=GROUPS[:3]))
