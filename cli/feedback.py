@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.gateway_data import add_data_arguments, open_store
-from data_schemas.errors import ConfigurationError, RadflowError
+from cli.gateway_storage import add_place_arguments, open_existing, problems_as_errors, storage_place
+from cli.time_span import add_span_arguments
+from data_schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from data_schemas.task import Task
@@ -39,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TASK",
         help="whose labels they are: a task's name or YAML file, as for `radflow run`; its model's cases are taken",
     )
-    add_data_arguments(export)
+    add_place_arguments(export)
+    export.add_argument("--images", metavar="URL", help="with --database: the gateway's image store")
+    add_span_arguments(export, what="reviews")
     export.add_argument(
         "--labels",
         choices=("final", "blind"),
@@ -71,24 +75,30 @@ def run(arguments: argparse.Namespace) -> int:
         DataRefused: not one case gave labels.
     """
     from data_schemas.task_file import load_task
-    from serving.gateway.feedback_manifest import MANIFEST, check_target, export
+    from serving.gateway.feedback_manifest import MANIFEST, check_target
 
     task = load_task(arguments.task)
     consent = _consent(arguments.consent, task)
     check_target(arguments.to.absolute(), replace=arguments.force)
-    store = open_store(arguments)
-    try:
-        with _plainly():
-            read_at = datetime.now(timezone.utc)
-            labelled = _labelled(store, task, arguments)
-            exported = export(
-                labelled, _opener(store), arguments.to, task=task, consent=consent, replace=arguments.force
-            )
-            store.mark_exported(exported.case_ids, _operator(), at=read_at)
-    finally:
-        store.close()
+    with problems_as_errors():
+        exported = _export(arguments, task, consent)
     print(json.dumps(exported.to_json()) if arguments.json else _text(exported, arguments.to / MANIFEST))
     return 0
+
+
+def _export(arguments: argparse.Namespace, task: Task, consent: str) -> Exported:
+    from serving.gateway.feedback_manifest import export
+
+    place = storage_place(arguments)
+    store = open_existing(dataclasses.replace(place, image_store=arguments.images or place.image_store))
+    try:
+        read_at = datetime.now(timezone.utc)
+        labelled = _labelled(store, task, arguments)
+        exported = export(labelled, _opener(store), arguments.to, task=task, consent=consent, replace=arguments.force)
+        store.mark_exported(exported.case_ids, _operator(), at=read_at)
+    finally:
+        store.close()
+    return exported
 
 
 def _labelled(store: Store, task: Task, arguments: argparse.Namespace) -> Iterator[Labelled]:
@@ -136,17 +146,6 @@ def _consent(answer: str | None, task: Task) -> str:
             "these patients agreed to training, or --consent ask to fill in the column by hand"
         )
     return "yes" if answer == "yes" else ""
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """Says of a store that is away what it says to its callers, without the words of HTTP."""
-    from serving.gateway.problems import ProblemError
-
-    try:
-        yield
-    except ProblemError as error:
-        raise RadflowError(f"the gateway's store: {error.detail}") from error
 
 
 def _text(exported: Exported, manifest: Path) -> str:

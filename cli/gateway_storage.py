@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_schemas.errors import RadflowError
+
+if TYPE_CHECKING:
+    from serving.gateway.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,19 @@ def storage_place(arguments: argparse.Namespace) -> StoragePlace:
         environ[f"{PREFIX}DATABASE_URL"] = arguments.database
     settings = GatewaySettings.from_environment(environ)
     return StoragePlace(settings.database_url, settings.image_store)
+
+
+def open_existing(place: StoragePlace) -> Store:
+    """Returns the store of a gateway that is there, to read what it keeps; nothing is made and nothing migrated.
+
+    Raises:
+        ConfigurationError: there is none, or it is of another version.
+    """
+    from serving.gateway.storage.database import parsed_url, require_existing
+    from serving.gateway.storage.store import Store
+
+    require_existing(parsed_url(place.database_url))
+    return Store.open(place.database_url, place.image_store, migrated=False)
 
 
 @contextmanager

@@ -197,7 +197,7 @@ def test_an_export_is_in_the_audit_log_and_noted_of_each_case(data, tmp_path) ->
 
 def test_no_gateway_and_no_time_are_told_and_nothing_is_made(tmp_path, capsys) -> None:
     assert exported(tmp_path / "out", tmp_path / "nowhere") == 2
-    assert "no gateway's database" in capsys.readouterr().err and not (tmp_path / "nowhere").exists()
+    assert "there is no database" in capsys.readouterr().err and not (tmp_path / "nowhere").exists()
     with pytest.raises(SystemExit) as stopped:
         exported(tmp_path / "out", tmp_path, "--since", "yesterday")
     assert stopped.value.code == 2 and "is no time" in capsys.readouterr().err

@@ -31,6 +31,7 @@ class ServedRecord:
         scores: of each label, 0..1, at the calibration split's prevalence, whether or not they were shown.
         flagged: findings at or above their operating point in this frame; none where scores were withheld.
         withheld: codes of what kept scores from being shown.
+        out_of_scope: whether the frame looks unlike the training images to the model; None where it cannot say.
     """
 
     at: datetime
@@ -41,6 +42,7 @@ class ServedRecord:
     scores: Mapping[str, float]
     flagged: list[str]
     withheld: list[str]
+    out_of_scope: bool | None = None
 
 
 def record(session: Session, case_id: str, prediction: Prediction, served: Sequence[ServedImage]) -> None:
@@ -75,6 +77,7 @@ def record(session: Session, case_id: str, prediction: Prediction, served: Seque
             features=finite(one.features),
             scores={name: score for name, score in one.scores.items() if math.isfinite(score)},
             flagged=_flagged(answers.get((one.image, one.frame))),
+            out_of_scope=_out_of_scope(answers.get((one.image, one.frame))),
         )
         for one in served
     )
@@ -101,6 +104,7 @@ def records(
             scores=row.scores,
             flagged=row.flagged,
             withheld=row.withheld,
+            out_of_scope=row.out_of_scope,
         )
 
 
@@ -128,6 +132,10 @@ def finite(features: Features) -> dict[str, Any]:
         if all(map(math.isfinite, numbers)):
             kept[name] = numbers if isinstance(value, Sequence) else numbers[0]
     return kept
+
+
+def _out_of_scope(answer: ImagePrediction | None) -> bool | None:
+    return None if answer is None or answer.scope.threshold is None else answer.scope.out_of_distribution
 
 
 def _flagged(answer: ImagePrediction | None) -> list[str]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -184,6 +185,7 @@ class ServedRow(Base):
 
     Attributes:
         patient: random token that the records of one patient share; empty in records of before there were any.
+        out_of_scope: whether the frame looks unlike the training images to the model; None where it cannot say.
     """
 
     __tablename__ = "served"
@@ -192,7 +194,8 @@ class ServedRow(Base):
     id: Mapped[int] = mapped_column(BigNumber, primary_key=True, autoincrement=True)
     case_id: Mapped[str | None] = mapped_column(Hex32, ForeignKey("cases.id", ondelete="SET NULL"), index=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
-    patient: Mapped[str] = mapped_column(Hex32, server_default="")
+    patient: Mapped[str] = mapped_column(Hex32, server_default=text("''"))
+    out_of_scope: Mapped[bool | None]
     model: Mapped[str] = mapped_column(Text)
     version: Mapped[int] = mapped_column(BigInteger)
     features: Mapped[dict[str, Any]] = mapped_column(Document)

@@ -47,6 +47,12 @@ def test_a_purge_leaves_what_belongs_together_and_nothing_that_leads_to_the_pati
     assert patients(store)[-1] != first
 
 
+def test_a_record_says_whether_the_model_called_the_image_out_of_its_scope(store):
+    predicted(store, case_of(store, "a" * 32))
+    (record,) = store.served_records("chest_model")
+    assert record.out_of_scope is False
+
+
 def test_a_sample_leaves_no_record(store):
     predicted(store, case_of(store, "a" * 32, sample=True))
     assert patients(store) == []

@@ -1,4 +1,4 @@
-"""Records of what was served say which of them are of one patient, so that drift counts each patient once."""
+"""Records of what was served say which are of one patient, as drift counts each once, and which were out of scope."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the column; what is there already has no token."""
-    op.add_column("served", sa.Column("patient", sa.String(32), nullable=False, server_default=""))
+    """Adds the columns; what is there already has no token, and does not say."""
+    op.add_column("served", sa.Column("patient", sa.String(32), nullable=False, server_default=sa.text("''")))
+    op.add_column("served", sa.Column("out_of_scope", sa.Boolean, nullable=True))
 
 
 def downgrade() -> None:
-    """Removes the column."""
+    """Removes the columns."""
+    op.drop_column("served", "out_of_scope")
     op.drop_column("served", "patient")
