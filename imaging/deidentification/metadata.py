@@ -96,8 +96,8 @@ def _jpeg(data: bytes) -> bytes:
         parts.append(_jpeg_segment(marker, data[at + 4 : end]))
         if marker == _SOS:
             found = _NEXT_MARKER.search(data, end)
-            if found is None:  # many writers leave out the end; decoders do not mind
-                return b"".join([*parts, data[end:], b"\xff\xd9"])
+            if found is None:
+                raise Corrupt("the JPEG image is cut off")
             parts.append(data[end : found.start()])
             end = found.start()
         at = end
