@@ -81,6 +81,9 @@ def test_of_the_reading_page_the_wheel_has_all_that_was_built_and_nothing_it_was
     built = {path.as_posix() for path in tracked_files() if path.is_relative_to(PAGE / "dist")}
     assert {Path(name).suffix for name in built} == {".css", ".html", ".js", ".svg"}
     assert {name for name in names if name.startswith(f"{PAGE}/")} == built
+    # Browsers keep them for a year.
+    kept = [Path(name).stem for name in built if "/assets/" in name]
+    assert all(re.fullmatch(r"[a-z]+-[\w-]{8}", name) for name in kept)
 
 
 def test_wheel_has_the_radflow_command_and_the_licence(wheel_names):

@@ -1,11 +1,12 @@
 import type { Failure } from "./api/problems.ts";
 import { advice } from "./api/problems.ts";
+import { sentence } from "./words/lists.ts";
 
 /** A failure in words, what to do about it, and the number to find it by. */
 export function FailureNote({ failure, again, close }: { failure: Failure; again?: () => void; close?: () => void }) {
   return (
     <div class="failure" role="alert">
-      <p><span aria-hidden="true" class="sign">!</span> <strong>{failure.message}</strong></p>
+      <p><span aria-hidden="true" class="sign">!</span> <strong>{sentence(failure.message)}</strong></p>
       {advice(failure) && <p>{advice(failure)}</p>}
       {failure.requestId && <p class="small">Number of the request: <code>{failure.requestId}</code></p>}
       <p class="row">

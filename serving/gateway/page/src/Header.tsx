@@ -7,7 +7,7 @@ export function Header({ app, state }: Part) {
   const signed = state.session !== null && state.session.authentication === "api_key";
   return (
     <header class="top">
-      <h1><img src="/assets/icon.svg" alt="" width="26" height="26" />Radflow</h1>
+      <h1><img src="/favicon.svg" alt="" width="26" height="26" />Radflow</h1>
       <div class="model">
         {model && (
           <button type="button" class="quiet" onClick={() => void app.showCard()} title="What the model is for, how good it is, and for whom not">

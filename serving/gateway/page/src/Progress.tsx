@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Part } from "./Page.tsx";
 import { FailureNote } from "./FailureNote.tsx";
-import { bytesWords, counted } from "./words/lists.ts";
+import { bytesWords, counted, sentence } from "./words/lists.ts";
 
 /** How far an upload or an inference is, and what became of it when it failed. */
 export function Progress({ app, state }: Part) {
@@ -20,7 +20,7 @@ export function Progress({ app, state }: Part) {
       {work.kind === "sending" && <Sending sent={work.sent} total={work.total} files={work.files} />}
       {work.kind === "inferring" && <Inferring images={work.images} since={work.since} />}
       {work.kind === "waiting" && (
-        <p role="status">{work.words} Trying again in <strong>{work.seconds} s</strong>.</p>
+        <p role="status">{sentence(work.words)} Trying again in <strong>{work.seconds} s</strong>.</p>
       )}
       <button type="button" class="quiet" onClick={() => app.stop()}>Stop</button>
     </div>

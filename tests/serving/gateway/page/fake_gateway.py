@@ -238,6 +238,7 @@ class FakeGateway:
     def app(self) -> Starlette:
         routes = [
             Route("/", self._index),
+            Route("/favicon.svg", self._icon),
             Mount("/assets", StaticFiles(directory=DIST / "assets")),
             Route("/api/v1/session", self._session),
             Route("/api/v1/models", self._models),
@@ -282,6 +283,9 @@ class FakeGateway:
 
     async def _index(self, request: Request) -> Response:
         return FileResponse(DIST / "index.html")
+
+    async def _icon(self, request: Request) -> Response:
+        return FileResponse(DIST / "favicon.svg")
 
     async def _session(self, request: Request) -> Response:
         return answer(schemas.Session(

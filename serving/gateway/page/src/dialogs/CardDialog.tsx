@@ -5,6 +5,8 @@ import { listed } from "../words/lists.ts";
 import { estimate, percent } from "../words/probability.ts";
 import { Modal } from "./Modal.tsx";
 
+const UNKNOWN = "Not known: this version carries no test results.";
+
 /** The model card: what the model is for, how good it is, and for whom not. */
 export function CardDialog({ app, state }: Part) {
   const { card } = state;
@@ -41,9 +43,9 @@ function Card({ card }: { card: ModelCard }) {
       <h3>Limitations</h3>
       <Points points={card.limitations} none="None were written down." />
       <h3>Not assessable: nobody knows how good it is for</h3>
-      <Points points={card.not_assessable} none="No group was too small to judge." />
+      <Points points={card.not_assessable} none={card.findings.length ? "No group was too small to judge." : UNKNOWN} />
       <h3>Gates</h3>
-      <Points points={card.gates} none="The task declares no gates." />
+      <Points points={card.gates} none={card.findings.length ? "The task declares no gates." : UNKNOWN} />
       <p class="small">{card.note} Radflow {card.radflow_version}.</p>
     </div>
   );
@@ -73,7 +75,7 @@ const METRICS: [string, string][] = [
 ];
 
 function Tested({ findings }: { findings: TestedFinding[] }) {
-  if (findings.length === 0) return <p>This version carries no test results.</p>;
+  if (findings.length === 0) return <p>{UNKNOWN}</p>;
   const shown = METRICS.filter(([name]) => findings.some((finding) => finding.metrics[name]));
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Test results">

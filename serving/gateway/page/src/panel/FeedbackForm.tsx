@@ -30,7 +30,7 @@ export function FeedbackForm({ app, state, prediction }: Part & { prediction: Pr
     setComment("");
   };
   return (
-    <form class="feedback" onSubmit={(event) => void send(event)}>
+    <form class={kind === null ? "feedback closed" : "feedback"} onSubmit={(event) => void send(event)}>
       <h3>Your feedback</h3>
       <div class="group" role="group" aria-label="Feedback">
         {kinds.map(([name, words]) => (

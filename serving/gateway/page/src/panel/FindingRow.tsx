@@ -1,5 +1,6 @@
 import type { Finding } from "../api/contract.ts";
 import type { Part } from "../Page.tsx";
+import { sentence } from "../words/lists.ts";
 import { distanceWords, estimate, flagWords, percent, scalePlace, scoreDetail, scoreWords } from "../words/probability.ts";
 
 /** One finding: its flag, how far the score is from the operating point, how good that point is, and where to look. */
@@ -43,7 +44,7 @@ function Scale({ place, words }: { place: number; words: string }) {
         <rect class="point" x="50%" y="2" width="2" height="18" transform="translate(-1 0)" />
         <circle class="score" cx={`${3 + place * 94}%`} cy="11" r="6" />
       </svg>
-      <p class="scale-words">{words[0]?.toUpperCase()}{words.slice(1)}</p>
+      <p class="scale-words">{sentence(words).slice(0, -1)}</p>
     </div>
   );
 }

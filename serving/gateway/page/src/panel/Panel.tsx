@@ -2,6 +2,7 @@
 
 import type { Part } from "../Page.tsx";
 import { latest, ownOpinion } from "../words/reading.ts";
+import { sentence } from "../words/lists.ts";
 import { WITHHELD } from "../words/triage.ts";
 import { Comparison } from "./Comparison.tsx";
 import { FeedbackForm, FeedbackList } from "./FeedbackForm.tsx";
@@ -34,7 +35,7 @@ function Rejected({ state }: Part) {
   return (
     <details class="notice">
       <summary>{rejected.length === 1 ? "One file gives no image" : `${rejected.length} files give no image`}</summary>
-      <ul>{rejected.map((file) => <li key={file.file}>File {file.file}: {file.reason}</li>)}</ul>
+      <ul>{rejected.map((file) => <li key={file.file}>File {file.file}: {sentence(file.reason)}</li>)}</ul>
     </details>
   );
 }
@@ -69,7 +70,7 @@ function Said({ app, state }: Part) {
           <h3 id="findings-title">{flagged.length ? `${flagged.length} of ${findings.length} findings flagged` : "No finding is flagged"}</h3>
           {flagged.length === 0 && <p class="small">Not flagged is not healthy: look for what the model was not made to see.</p>}
           {!prediction.calibrated && <p class="notice">Too few patients to fit probabilities: take the scores as an order only.</p>}
-          {prediction.images.some((said) => said.scope.out_of_distribution) && <p class="notice"><span aria-hidden="true">⚠</span> {WITHHELD.out_of_distribution[0]?.toUpperCase()}{WITHHELD.out_of_distribution.slice(1)}: do not rely on the scores.</p>}
+          {prediction.images.some((said) => said.scope.out_of_distribution) && <p class="notice"><span aria-hidden="true">⚠</span> {sentence(`${WITHHELD.out_of_distribution}: do not rely on the scores`)}</p>}
           {findings.map((finding) => <FindingRow key={finding.name} app={app} state={state} finding={finding} />)}
           <p class="small">Sensitivity and specificity: at the operating point, on the test split, with 95 % intervals.</p>
           {set && <p class="set"><strong>What cannot be excluded</strong> {set}</p>}

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Declared, Stated, Withheld } from "../api/contract.ts";
 import type { Part } from "../Page.tsx";
+import { sentence } from "../words/lists.ts";
 import { WITHHELD } from "../words/triage.ts";
 
 /** Why there are no scores, and the form to state what the header does not say, where that is allowed. */
@@ -8,7 +9,7 @@ export function ScopeNotice({ app, state, withheld }: Part & { withheld: Withhel
   return (
     <section class="scope" aria-labelledby="scope-title">
       <h3 id="scope-title"><span aria-hidden="true" class="sign">⊘</span> No scores for this case</h3>
-      <p>{withheld.message}</p>
+      <p>{sentence(withheld.message)}</p>
       <ul class="codes">{withheld.codes.map((code) => <li key={code}>{WITHHELD[code]}</li>)}</ul>
       <p>Read it without the model.</p>
       {withheld.declare.length > 0 && <DeclareForm app={app} state={state} asked={withheld.declare} />}

@@ -15,13 +15,11 @@ export function OverlayBar({ app, state, heatmap }: Part & { heatmap: HeatmapSta
         <strong>Heatmap: {overlay.finding}</strong>
         <label>Opacity<input type="range" min={0} max={100} step={5} value={Math.round(state.opacity * 100)} onInput={(event) => app.set({ opacity: event.currentTarget.valueAsNumber / 100 })} />
         </label>
-        <label>Method<select value={overlay.method} onChange={(event) => app.set({ overlay: { ...overlay, method: event.currentTarget.value as typeof overlay.method } })}>
-            <option value="layer-cam">LayerCAM</option>
-            <option value="integrated-gradients">Integrated gradients, slow</option>
-          </select>
-        </label>
+        <select aria-label="Method" value={overlay.method} onChange={(event) => app.set({ overlay: { ...overlay, method: event.currentTarget.value as typeof overlay.method } })}>
+          <option value="layer-cam">LayerCAM</option>
+          <option value="integrated-gradients">Integrated gradients, slow</option>
+        </select>
         <Legend />
-        <button type="button" class="quiet" onClick={() => app.toggleOverlay(overlay.finding)}>Hide</button>
       </div>
       <p class="small" role="status">{words(heatmap)}</p>
     </div>

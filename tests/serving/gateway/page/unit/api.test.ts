@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { advice, failureOf, unreachable } from "../../../../../serving/gateway/page/src/api/problems.ts";
 import { patiently } from "../../../../../serving/gateway/page/src/api/client.ts";
 import { neutralName } from "../../../../../serving/gateway/page/src/api/upload.ts";
-import { bytesWords, counted, listed } from "../../../../../serving/gateway/page/src/words/lists.ts";
+import { bytesWords, counted, listed, sentence } from "../../../../../serving/gateway/page/src/words/lists.ts";
 
 const body = JSON.stringify({ type: "/problems/too-large", title: "Too large", status: 413, detail: "The file has 3 GB.", request_id: "abc" });
 
@@ -48,4 +48,5 @@ test("counts, sizes and rows of names", () => {
   assert.deepEqual([counted(1, "file"), counted(2, "file")], ["1 file", "2 files"]);
   assert.deepEqual([bytesWords(900), bytesWords(1.24e6), bytesWords(34e6), bytesWords(2.1e9)], ["1 kB", "1.2 MB", "34 MB", "2.1 GB"]);
   assert.equal(listed(["a", "b", "c"], "or"), "a, b or c");
+  assert.deepEqual(["the file ends", "It ends.", ""].map(sentence), ["The file ends.", "It ends.", ""]);
 });
