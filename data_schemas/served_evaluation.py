@@ -49,6 +49,21 @@ class ServedFinding(_Said):
     metrics: dict[str, ServedEstimate]
 
 
+class ServedScores(_Said):
+    """What the model gave test images of a finding, one by one, whatever the unit: what served scores are held against.
+
+    Attributes:
+        patients: whose images they are.
+        quantiles: of the scores at the calibration split's prevalence, at `training_data.LEVELS`; empty where they are
+            of fewer than `training_data.FEWEST` patients.
+        flagged: share of the images at or above the operating point.
+    """
+
+    patients: int
+    quantiles: tuple[float, ...]
+    flagged: float
+
+
 class ServedEvaluation(_Said):
     """What the Evaluator found, as far as people who use the model need it.
 
@@ -59,6 +74,7 @@ class ServedEvaluation(_Said):
         not_assessable: groups for which nobody knows how good the model is, and what the data cannot answer.
         gates: each verdict as a sentence, in the task's order.
         gates_passed: whether every gate let the model pass.
+        scores: by finding, how they were distributed.
     """
 
     unit: Literal["image", "study"]
@@ -68,6 +84,7 @@ class ServedEvaluation(_Said):
     not_assessable: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
     gates_passed: bool = True
+    scores: dict[str, ServedScores] = {}
 
 
 def read_served_evaluation(version_dir: Path) -> ServedEvaluation | None:

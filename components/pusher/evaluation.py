@@ -6,13 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from components.evaluator.results import read_evaluation, read_gates
+import numpy as np
+
+from components.evaluator.results import read_cases, read_evaluation, read_gates
 from data_schemas import features
 from data_schemas.description import ModelDescription
-from data_schemas.served_evaluation import METRICS, ServedEstimate, ServedEvaluation, ServedFinding
+from data_schemas.served_evaluation import METRICS, ServedEstimate, ServedEvaluation, ServedFinding, ServedScores
 from data_schemas.task import Task
+from data_schemas.training_data import FEWEST, LEVELS
 from evaluation.evaluation import Evaluation
 from evaluation.gate_results import GateResult
+from evaluation.judged import Records
 from evaluation.summary import Summary
 
 
@@ -33,6 +37,7 @@ def served_evaluation(evaluation_uri: str, description: ModelDescription) -> Ser
         not_assessable=tuple(not_assessable(evaluation, gates, description.task)),
         gates=tuple(_sentence(gate) for gate in gates),
         gates_passed=all(gate.passed for gate in gates),
+        scores=_scores(read_cases(evaluation_uri), description),
     )
 
 
@@ -44,6 +49,18 @@ def _finding(overall: Summary, name: str, description: ModelDescription) -> Serv
         patients_without=overall.negatives[name],
         metrics={metric: ServedEstimate(**metrics[metric].to_json()) for metric in METRICS},
     )
+
+
+def _scores(records: Records, description: ModelDescription) -> dict[str, ServedScores]:
+    """Returns how scores were distributed; no score of a few patients alone can be read from it."""
+    names, found = description.task.labels.names, {}
+    patients = len(np.unique(records.patients))
+    for finding in description.task.labels.findings:
+        scores = records.scores[:, names.index(finding)]
+        quantiles = np.quantile(scores, LEVELS).tolist() if patients >= FEWEST else []
+        flagged = float(np.mean(scores >= description.operating_points[finding]))
+        found[finding] = ServedScores(patients=patients, quantiles=tuple(quantiles), flagged=flagged)
+    return found
 
 
 def _sentence(gate: GateResult) -> str:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from components.evaluator.results import write_results
 from components.pusher.evaluation import not_assessable, served_evaluation
 from data_schemas.served_evaluation import METRICS, ServedEstimate, ServedEvaluation
 from data_schemas.task import Task
 from evaluation.gate_results import GateResult
+from tests.components.judged_records import judged_records
 from tests.models.tasks import demo_task
 from tests.reports.sample_report import GATES, description, estimates, evaluation, summary
 
@@ -27,7 +29,7 @@ def sliced_task(**sections: Any) -> Task:
 def _written(folder: Path, **changes: Any) -> str:
     gates = changes.pop("gates", GATES)
     judgement = {"evaluation": evaluation(**changes).to_json(), "gates": [one.to_json() for one in gates]}
-    write_results(str(folder), judgement=judgement, cases={"rows": np.zeros(1)})
+    write_results(str(folder), judgement=judgement, cases=judged_records().arrays())
     return str(folder)
 
 
@@ -40,6 +42,25 @@ def test_numbers_are_those_of_the_test_split_with_their_intervals(tmp_path: Path
     assert set(nodule.metrics) == set(METRICS)
     assert nodule.metrics["sensitivity"] == ServedEstimate(value=0.93, lower=0.88, upper=0.97, patients=15)
     assert ServedEvaluation.model_validate_json(found.model_dump_json()) == found
+
+
+def test_how_scores_of_images_were_distributed_is_kept_for_what_is_served_later(tmp_path: Path) -> None:
+    records = judged_records()
+    nodule = served_evaluation(_written(tmp_path), description()).scores["nodule"]
+    place = description().task.labels.names.index("nodule")
+    assert nodule.patients == 40 and len(nodule.quantiles) == 19
+    assert nodule.quantiles[9] == pytest.approx(np.median(records.scores[:, place]))
+    assert nodule.flagged == pytest.approx((records.scores[:, place] >= 0.123).mean())
+
+
+def test_scores_of_a_few_patients_are_not_told(tmp_path: Path) -> None:
+    folder = Path(_written(tmp_path))
+    write_results(
+        str(folder),
+        judgement={"evaluation": evaluation().to_json(), "gates": []},
+        cases=judged_records(patients=9).arrays(),
+    )
+    assert served_evaluation(str(folder), description()).scores["nodule"].quantiles == ()
 
 
 def test_gates_are_sentences_and_whether_they_passed(tmp_path: Path) -> None:

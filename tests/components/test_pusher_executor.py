@@ -6,7 +6,6 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
@@ -21,6 +20,7 @@ from data_schemas.model_files import ALREADY_SERVED
 from data_schemas.served_evaluation import read_served_evaluation
 from serving.child_server import child_server
 from serving.client import ModelClient
+from tests.components.judged_records import judged_records
 from tests.reports.sample_report import GATES, evaluation
 
 pytestmark = pytest.mark.pipeline
@@ -49,7 +49,7 @@ def _push(model: Path, folder: Path, *, blessed: int = 1) -> Any:
     judged = folder / "evaluation"
     judged.mkdir(exist_ok=True)
     judgement = {"evaluation": evaluation().to_json(), "gates": [one.to_json() for one in GATES]}
-    write_results(str(judged), judgement=judgement, cases={"rows": np.zeros(1)})
+    write_results(str(judged), judgement=judgement, cases=judged_records().arrays())
     base = str(folder / "serving" / "synthetic_chest")
     destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=base))
     pushed = _artifact(standard_artifacts.PushedModel, folder / "pushed")
