@@ -7,6 +7,7 @@ SQLite takes its write lock when a writing transaction begins, PostgreSQL an adv
 from __future__ import annotations
 
 import os
+import sqlite3
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,10 @@ _THREADS = 40
 _AWAY_STATES = frozenset({"08", "53", "57", "55P03", "25006"})
 """PostgreSQL's classes of SQLSTATE for a lost connection, no resources, and an operator's intervention; a lock that was
 waited for in vain; and a server that is a read-only copy."""
+_AWAY_WORDS = ("is locked", "unable to open", "disk I/O error", "disk is full", "readonly database")
+"""What SQLite says of the same; Python 3.10 does not tell its codes."""
+_REFUSED_STATES = frozenset({"28", "3D"})
+"""Its classes for a user or password, and for the name of a database, that are wrong."""
 
 
 class Database:
@@ -244,17 +249,25 @@ def unavailable_when_away() -> Iterator[None]:
     except PoolTimeout as error:
         raise _away("every connection to the database is in use") from error
     except DBAPIError as error:
-        if not _is_away(error):
+        what = _why_away(error)
+        if what is None:
             raise
-        raise _away("the database is away or busy") from error
+        raise _away(what) from error
+    except OSError as error:  # pg8000 lets some of the network's errors through
+        raise _away("the database is away, or its certificate is not to be trusted") from error
 
 
-def _is_away(error: DBAPIError) -> bool:
-    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
-        return True
+def _why_away(error: DBAPIError) -> str | None:
+    """Returns what is wrong with the database, or None where the statement is what is wrong."""
     told = error.orig.args[0] if error.orig is not None and error.orig.args else None
     state = str(told.get("C", "")) if isinstance(told, dict) else ""
-    return state in _AWAY_STATES or state[:2] in _AWAY_STATES
+    if state[:2] in _REFUSED_STATES:
+        return "the database refuses the gateway: its user, password or name is wrong"
+    if isinstance(error.orig, sqlite3.Error):
+        away = any(words in str(error.orig) for words in _AWAY_WORDS)
+    else:
+        away = isinstance(error, (OperationalError, InterfaceError)) or bool({state, state[:2]} & _AWAY_STATES)
+    return "the database is away, busy or full" if away or error.connection_invalidated else None
 
 
 def _away(what: str) -> ProblemError:

@@ -86,10 +86,13 @@ class Store:
         """
         if migrated:
             migrate(parsed_url(database_url))
-        database = Database(database_url)
-        require_head(database.engine)
-        images = ImageStore(image_store)
-        images.belong_to(_identity(database))
+        database, images = Database(database_url), ImageStore(image_store)
+        try:
+            require_head(database.engine)
+            images.belong_to(_identity(database))
+        except BaseException:
+            database.close()
+            raise
         return cls(database, images, clock=clock)
 
     def close(self) -> None:

@@ -28,10 +28,17 @@ class PostgresqlServer:
     Attributes:
         port: on 127.0.0.1.
         folder: its data.
+        process: the server's.
     """
 
     port: int
     folder: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self):
+        """Stops it at once, without a last checkpoint: as if the power had gone."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(timeout=30)
 
     def url(self, database="postgres", *, query=""):
         """Returns the URL of a database."""
@@ -64,8 +71,13 @@ def programs():
 
 
 @contextmanager
-def running_server(*settings):
-    """Yields a server on an empty folder, and stops it by its process id."""
+def running_server(*settings, files=()):
+    """Yields a server on an empty folder, and stops it by its process id.
+
+    Args:
+        settings: NAME=VALUE, of postgresql.conf.
+        files: to be copied into its folder, e.g. a certificate.
+    """
     binaries = programs()
     folder = Path(tempfile.mkdtemp(prefix="radflow-postgresql-"))
     owner = _unprivileged()
@@ -79,6 +91,11 @@ def running_server(*settings):
         subprocess.run(
             [binaries / "initdb", *words, "-D", folder / "data"], check=True, capture_output=True, cwd="/", **owner
         )
+        for file in files:
+            copy = Path(shutil.copy(file, folder / "data"))
+            copy.chmod(0o600)
+            if owner:
+                shutil.chown(copy, owner["user"], owner["group"])
         with started(folder / "data", *settings) as server:
             yield server
     finally:
@@ -96,13 +113,12 @@ def started(data, *settings, port=None):
         process = subprocess.Popen(
             [programs() / "postgres", "-D", data, *words], stdout=output, stderr=output, cwd="/", **_unprivileged()
         )
+    server = PostgresqlServer(port, data, process)
     try:
-        server = PostgresqlServer(port, data)
-        _await(server, process, log)
+        _await(server, log)
         yield server
     finally:
-        process.send_signal(signal.SIGQUIT)  # at once, without a last checkpoint: the data is thrown away
-        process.wait(timeout=30)
+        server.stop()
 
 
 def _unprivileged():
@@ -119,9 +135,9 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-def _await(server, process, log):
+def _await(server, log):
     for _ in range(300):
-        if process.poll() is not None:
+        if server.process.poll() is not None:
             break
         try:
             return server.execute("SELECT 1")
