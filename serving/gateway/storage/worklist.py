@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
@@ -81,7 +80,8 @@ def _read_cursor(cursor: str, order: Order) -> list[Any]:
         when = datetime.fromisoformat(moment)
         if when.tzinfo is None or "\0" in case:
             raise ValueError(moment)
-    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
+        when = when.astimezone(timezone.utc)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # binascii's and JSON's are ValueErrors
         raise ProblemError(
             BAD_REQUEST, f"the cursor is none of a list in the order {order}: take `next` of the page before"
         ) from error
