@@ -88,20 +88,22 @@ def _gateway(settings: GatewaySettings, pseudonyms: Pseudonyms) -> Gateway:
     facts = VersionFacts(settings.serving_root)
     decoding = DecodingPool(workers=settings.decode_workers, waiting=settings.decode_queue)
     folders = WorkFolders(settings.data_folder)
+    metrics = Metrics()
+    metrics.watch_decoding(decoding.occupancy)
     return Gateway(
         settings=settings,
         clock=utc_now,
-        models=ServedModels(settings),
+        models=ServedModels(settings, metrics),
         facts=facts,
         store=store,
         decoding=decoding,
         folders=folders,
         intake=Intake(decoding, settings, settings.data_folder / KEY_FILE),
-        predictor=Predictor(store, decoding, folders, facts, settings, clock=utc_now),
+        predictor=Predictor(store, decoding, folders, facts, settings, metrics, clock=utc_now),
         explainer=Explainer(store, decoding),
         samples=SampleTurn(),
         pseudonyms=pseudonyms,
-        metrics=Metrics(),
+        metrics=metrics,
     )
 
 

@@ -106,6 +106,14 @@ class DecodingPool:
             if thread.is_alive():
                 thread.join(10)
 
+    def alive(self) -> bool:
+        """Returns whether any thread takes jobs; a process that ended is replaced with the next one."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def occupancy(self) -> tuple[int, int]:
+        """Returns how many requests were admitted, and how many tasks no process has begun."""
+        return self._taken, self._jobs.qsize()
+
     def check_admitting(self) -> None:
         """Raises as `admitted` would now, so that a body need not be sent in vain.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from serving.gateway.context import Gateway
 from serving.gateway.middleware.refusals import Refusal
@@ -15,14 +16,17 @@ from serving.gateway.storage.store import Store
 
 def parts_checks(gateway: Gateway) -> Mapping[str, Check]:
     """Returns what `/readyz` asks."""
+    # Threads of their own: those of the uploads may all be waiting.
+    threads = ThreadPoolExecutor(3, thread_name_prefix="ready")
 
-    async def storage() -> bool:
-        return await asyncio.to_thread(gateway.store.ready)
+    def check(asked: Callable[[], bool]) -> Check:
+        return lambda: asyncio.get_running_loop().run_in_executor(threads, asked)
 
-    async def model_server() -> bool:
-        return await asyncio.to_thread(_model_server_answers, gateway)
-
-    return {"storage": storage, "model_server": model_server}
+    return {
+        "storage": check(gateway.store.ready),
+        "model_server": check(lambda: _model_server_answers(gateway)),
+        "decoding": check(gateway.decoding.alive),
+    }
 
 
 def _model_server_answers(gateway: Gateway) -> bool:

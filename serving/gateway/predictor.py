@@ -17,6 +17,7 @@ from evaluation.studies import study_scores
 from serving.gateway.decoding_pool import DecodingPool, FileRefusedError
 from serving.gateway.findings import Row, findings_of, highest_by_finding, judged_scores, rows_of, scope_of
 from serving.gateway.model_note import NOTE
+from serving.gateway.observability.metrics import Metrics
 from serving.gateway.prepared import Prepared, PreparedFrame, Refusal, prepared
 from serving.gateway.principal import Principal
 from serving.gateway.problems import MODEL_REFUSED, ProblemError
@@ -88,6 +89,7 @@ class Predictor:
         folders: for what is there only meanwhile.
         facts: test results and approvals.
         settings: the policy of what withholds scores.
+        metrics: count outcomes.
         clock: returns the time, with its zone.
     """
 
@@ -98,11 +100,12 @@ class Predictor:
         folders: WorkFolders,
         facts: VersionFacts,
         settings: GatewaySettings,
+        metrics: Metrics,
         *,
         clock: Callable[[], datetime],
     ) -> None:
         self._store, self._decoding, self._folders, self._facts = store, decoding, folders, facts
-        self._withhold, self._clock = settings.withhold, clock
+        self._withhold, self._metrics, self._clock = settings.withhold, metrics, clock
 
     def predict(
         self,
@@ -131,6 +134,7 @@ class Predictor:
             asked = self._asked(case, principal, model, declared, request_id, at_hand)
             prediction = self._prediction(asked, model.name, declared, case)
         except ProblemError as problem:
+            self._metrics.prediction(model.name, None, "failed", ())
             self._store.set_failed(case.id, principal, problem.kind.name)
             raise
         description = asked.current.description
@@ -139,6 +143,8 @@ class Predictor:
             for one in asked.judged
         ]
         self._store.add_prediction(case.id, principal, prediction, served)
+        outcome, codes = ("withheld", prediction.withheld.codes) if prediction.withheld else ("predicted", [])
+        self._metrics.prediction(model.name, prediction.model.version, outcome, codes)
         return prediction
 
     def _asked(

@@ -13,6 +13,7 @@ from data_schemas.errors import ModelServerAway, ModelServerError, ModelVersionU
 from data_schemas.task import Labels
 from serving.client import ModelClient, Tls
 from serving.gateway.breaker import CircuitBreaker, CircuitOpenError
+from serving.gateway.observability.metrics import Metrics
 from serving.gateway.problems import INVALID, MODEL_REFUSED, UNAVAILABLE, ProblemError
 from serving.gateway.settings import GatewaySettings
 
@@ -43,10 +44,11 @@ class ServedModel:
     Args:
         client: of the model.
         breaker: of the model server.
+        metrics: count its calls.
     """
 
-    def __init__(self, client: ModelClient, breaker: CircuitBreaker) -> None:
-        self._client, self._breaker = client, breaker
+    def __init__(self, client: ModelClient, breaker: CircuitBreaker, metrics: Metrics) -> None:
+        self._client, self._breaker, self._metrics = client, breaker, metrics
         self._labels: Labels | None = None
 
     @property
@@ -61,7 +63,7 @@ class ServedModel:
             ProblemError: UNAVAILABLE, the server is away or serves no version; MODEL_REFUSED.
         """
         describe = self._client.with_timeout(_DESCRIBE_S).with_request_id(request_id).describe_version
-        with self._guarded():
+        with self._metrics.model_server_call("describe"), self._guarded():
             try:
                 found = self._current(describe, approved=True)
             except ModelVersionUnknown:
@@ -84,7 +86,7 @@ class ServedModel:
             ModelVersionUnknown: the version that was asked for is not served any more.
             ProblemError: UNAVAILABLE, the server is away; MODEL_REFUSED.
         """
-        with self._guarded(passing=ModelVersionUnknown):
+        with self._metrics.model_server_call("ask"), self._guarded(passing=ModelVersionUnknown):
             return call(self._client.with_request_id(request_id))
 
     def close(self) -> None:
@@ -128,19 +130,22 @@ class ServedModels:
 
     Args:
         settings: the gateway's.
+        metrics: count calls.
 
     Raises:
         ConfigurationError: a file for TLS cannot be read.
     """
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, metrics: Metrics) -> None:
         tls = None
         if settings.model_server_ca is not None:
             tls = Tls(settings.model_server_ca, settings.model_server_key, settings.model_server_cert)
         breaker = CircuitBreaker()
         self._models = {
             name: ServedModel(
-                ModelClient(settings.model_server, name, timeout_s=settings.predict_timeout_s, tls=tls), breaker
+                ModelClient(settings.model_server, name, timeout_s=settings.predict_timeout_s, tls=tls),
+                breaker,
+                metrics,
             )
             for name in settings.models
         }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from serving.gateway.problems import ProblemError
 
 _DURATIONS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
@@ -29,14 +32,13 @@ class Metrics:
         )
         self.in_progress = self._gauge("requests_in_progress", "Requests that are being answered.")
         self.refused = self._counter("refused", "Requests that were not let in.", "status")
-        self.decoding = self._gauge("decode_jobs", "Uploads in the decode pool.", "state")
-        self.decode_durations = self._histogram("decode_duration_seconds", "Seconds to decode one upload.")
+        self.decoding = self._gauge("decoding", "Requests that were admitted to decode; tasks that wait.", "what")
         self.predictions = self._counter("predictions", "Predictions by outcome.", "model", "version", "outcome")
         self.withheld = self._counter("withheld", "Reasons for which scores were withheld.", "code")
         self.model_server_durations = self._histogram(
             "model_server_duration_seconds", "Seconds of its answers.", "call"
         )
-        self.model_server_errors = self._counter("model_server_errors", "Errors of the model server.", "code")
+        self.model_server_errors = self._counter("model_server_errors", "Errors of the model server.", "problem")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"radflow_gateway_{name}", text, labels, registry=self.registry)
@@ -66,14 +68,20 @@ class Metrics:
         for code in withheld:
             self.withheld.labels(code).inc()
 
-    def model_server_error(self, code: str) -> None:
-        """Counts an error of the model server by its gRPC status, e.g. UNAVAILABLE."""
-        self.model_server_errors.labels(code).inc()
+    def watch_decoding(self, occupancy: Callable[[], tuple[int, int]]) -> None:
+        """Asks, whenever it is scraped, how many requests were admitted, and how many tasks wait."""
+        self.decoding.labels("admitted").set_function(lambda: occupancy()[0])
+        self.decoding.labels("waiting").set_function(lambda: occupancy()[1])
 
-    def decode_pool(self, *, running: int, waiting: int) -> None:
-        """Says how many uploads are being decoded, and how many wait."""
-        self.decoding.labels("running").set(running)
-        self.decoding.labels("waiting").set(waiting)
+    @contextmanager
+    def model_server_call(self, call: str) -> Iterator[None]:
+        """Measures a call of the model server, and counts its error by the problem that it is answered with."""
+        with self.model_server_durations.labels(call).time():
+            try:
+                yield
+            except ProblemError as error:
+                self.model_server_errors.labels(error.kind.name).inc()
+                raise
 
     def text(self) -> bytes:
         """Returns all of it in Prometheus' text format."""
