@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,21 +36,32 @@ def expand(*, file: str, out: str, limits: Mapping[str, int]) -> dict[str, Any]:
         Corrupt: it cannot be read as a zip archive.
         Unsupported: it holds more than it may; nothing that it holds is used then.
     """
-    archive_bytes = Path(file).stat().st_size
     try:
         with zipfile.ZipFile(file) as archive:
-            entries = [entry for entry in archive.infolist() if not _is_none(entry)]
-            if len(entries) > limits["files"]:
-                raise Unsupported(f"the archive holds {len(entries)} files; at most {limits['files']} are taken")
-            allowed = min(limits["total_bytes"], _CHUNK + MAX_RATIO * archive_bytes)
-            found = []
-            for number, entry in enumerate(entries):
-                written = _expanded(archive, entry, Path(out) / str(number), limits["file_bytes"], allowed)
-                allowed -= written.pop("bytes", 0)
-                found.append(written)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+            return {"files": _all_expanded(archive, Path(file).stat().st_size, Path(out), limits)}
+    except (Unsupported, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the archive's start, which no sound directory names
+            raise
+        raise Corrupt("the zip archive cannot be read: its directory leads nowhere") from error
+    except Exception as error:  # zipfile raises about any type on broken bytes
         raise Corrupt(f"the zip archive cannot be read ({type(error).__name__})") from error
-    return {"files": found}
+
+
+def _all_expanded(
+    archive: zipfile.ZipFile, archive_bytes: int, out: Path, limits: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    entries = [entry for entry in archive.infolist() if not _is_none(entry)]
+    if len(entries) > limits["files"]:
+        raise Unsupported(f"the archive holds {len(entries)} files; at most {limits['files']} are taken")
+    allowed = min(limits["total_bytes"], _CHUNK + MAX_RATIO * archive_bytes)
+    found = []
+    for number, entry in enumerate(entries):
+        written = _expanded(archive, entry, out / str(number), limits["file_bytes"], allowed)
+        allowed -= written.pop("bytes", 0)
+        found.append(written)
+    return found
 
 
 def _is_none(entry: zipfile.ZipInfo) -> bool:
