@@ -66,11 +66,11 @@ def _ask(finished: FinishedRun, manifest: Path) -> None:
 def _test_image(manifest: Path) -> tuple[Path, str]:
     """Returns a file with a finding, and its label: the first one of a patient whom the model was not fitted to."""
     import local_runner
-    from cli.demo_cases import test_images
+    from cli.demo_cases import images_of_test_patients
     from data_schemas.task_file import load_task
 
     findings = load_task(local_runner.DEMO_TASK).labels.findings
-    for file, label in test_images(manifest):
+    for file, label in images_of_test_patients(manifest):
         if label in findings:
             return file, label
     raise RadflowError("the sample has no test study with a finding; remove its folder and run the demo again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import zip_longest
 from pathlib import Path
 
 import local_runner
@@ -15,7 +15,7 @@ CASES = 6
 _FOLDER = "to_read"
 
 
-def test_images(manifest: Path) -> Iterator[tuple[Path, str]]:
+def images_of_test_patients(manifest: Path) -> Iterator[tuple[Path, str]]:
     """Yields file and label of the sample's images whose patients are in the test split, in the manifest's order."""
     from imaging.manifest import read_manifest
     from imaging.patients import assign_split, patient_key
@@ -58,8 +58,9 @@ def _mixed(manifest: Path) -> list[Path]:
     labels = load_task(local_runner.DEMO_TASK).labels.names
     found: dict[str, list[Path]] = {label: [] for label in labels}
     wanted = CASES // len(labels)
-    for file, label in test_images(manifest):
+    for file, label in images_of_test_patients(manifest):
         found[label].append(file)
         if all(len(files) >= wanted for files in found.values()):
             break
-    return [file for turn in zip(*(islice(files, wanted) for files in found.values()), strict=False) for file in turn]
+    turns = zip_longest(*(files[:wanted] for files in found.values()))
+    return [file for turn in turns for file in turn if file is not None]

@@ -11,24 +11,24 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.demo_cases import CASES, sample_folder
 from cli.serve import served_models
-from data_schemas.errors import ConfigurationError
 from serving.child_server import started
+from serving.gateway.process import Listener, check_listener, listen, serve_gateway
 from serving.gateway.settings import PREFIX, GatewaySettings
 
 if TYPE_CHECKING:
     from cli.served_models import ServedModels
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_STOPPED = (0, -signal.SIGTERM, -signal.SIGINT)
+"""How a model server ends that was told to."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +55,11 @@ def run_page(arguments: argparse.Namespace) -> int:
         ConfigurationError: a port is taken, there is no model, or the gateway's environment is wrong.
         ModelServerError: the model server did not start.
     """
-    listening = _listen(arguments.host, arguments.port)
-    with listening, _asked(arguments) as asked:
-        settings = _settings(arguments, asked)
-        _check_exposed(arguments.host, settings)
-        return _serve(settings, listening, asked)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Returns a socket of the page's address, taken before the seconds that a model needs to load."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: stop what listens there, or choose another with --port"
-        ) from error
+    listener = Listener(arguments.host, arguments.port)
+    check_listener(listener, GatewaySettings.from_environment(os.environ))
+    # Both before the seconds that a model needs to load: what is wrong is said at once.
+    with listen(listener) as listening, _asked(arguments) as asked:
+        return _serve(_settings(arguments, asked), listener, listening, asked)
 
 
 @contextmanager
@@ -99,51 +88,31 @@ def _settings(arguments: argparse.Namespace, asked: Asked) -> GatewaySettings:
     return GatewaySettings.from_environment({**os.environ, **{PREFIX + name: value for name, value in told.items()}})
 
 
-def _check_exposed(host: str, settings: GatewaySettings) -> None:
-    if host not in _LOOPBACK and not settings.authenticated:
-        raise ConfigurationError(
-            f"--host {host}: without authentication the page is for this machine alone; "
-            "configure API keys or an OpenID Connect issuer first (docs/security.md), or leave --host out"
-        )
-
-
-def _serve(settings: GatewaySettings, listening: socket.socket, asked: Asked) -> int:
-    import uvicorn
-
+def _serve(settings: GatewaySettings, listener: Listener, listening: socket.socket, asked: Asked) -> int:
     from serving.gateway.app import create_app
     from serving.gateway.observability.logs import configure_logs
-    from serving.gateway.process import web_server
 
     configure_logs(level=logging.WARNING)
-    server = uvicorn.Server(web_server(create_app(settings), settings))
     ended = threading.Event()
     if asked.process is not None:
-        threading.Thread(target=_watch, args=(asked.process, server, ended), daemon=True).start()
-    threading.Thread(target=_open, args=(server, listening, settings, asked), daemon=True).start()
-    server.run(sockets=[listening])
+        threading.Thread(target=_watch, args=(asked.process, ended), daemon=True).start()
+
+    def ready(address: str) -> None:
+        print(_said(address, settings, asked), flush=True)
+        if settings.samples is not None and not settings.authenticated:
+            threading.Thread(target=_add_samples, args=(address,), daemon=True).start()
+
+    serve_gateway(create_app(settings), settings, listener, ready=ready, listening=listening)
     return 1 if ended.is_set() else 0
 
 
-def _watch(process: subprocess.Popen[str], server: Any, ended: threading.Event) -> None:
-    """Stops the page when the model server ends by itself."""
+def _watch(process: subprocess.Popen[str], ended: threading.Event) -> None:
+    """Stops the page when the model server ends by itself, and not because this process ends."""
     status = process.wait()
-    if not server.should_exit:
+    if status not in _STOPPED:
         ended.set()
         print(f"radflow serve: the model server ended with status {status}; its last lines say why", file=sys.stderr)
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _open(server: Any, listening: socket.socket, settings: GatewaySettings, asked: Asked) -> None:
-    """Says where the page is once it answers, and puts the sample's cases on an empty worklist."""
-    while not server.started:
-        if server.should_exit:
-            return
-        time.sleep(0.05)
-    host, port = listening.getsockname()[:2]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    print(_said(address, settings, asked), flush=True)
-    if settings.samples is not None and not settings.authenticated:
-        _add_samples(address)
 
 
 def _said(address: str, settings: GatewaySettings, asked: Asked) -> str:

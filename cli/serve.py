@@ -73,9 +73,12 @@ def _model_server(models: ServedModels, arguments: argparse.Namespace) -> int:
     from serving.server.process import log_to_stderr, serve
 
     log_to_stderr()
+    models.write_config()
     options = ServerOptions(
         models=() if models.config_file else models.configs,
         config_file=models.config_file,
+        config_poll_interval_s=1.0,
+        allow_unused_labels=True,
         aliases=((DEFAULT_NAME, models.names[0]),),
         host=arguments.host,
         port=arguments.grpc_port,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_schemas.approvals import only_writer
 from data_schemas.errors import ConfigurationError
-from data_schemas.models_config import MODELS_CONFIG_FILE
+from data_schemas.models_config import MODELS_CONFIG_FILE, write_models_config
 from data_schemas.served_folder import version_folders, versions
 from serving.server.config import ModelConfig, VersionPolicy
 
@@ -34,6 +35,17 @@ class ServedModels:
         alone = any(config.policy.specific for config in self.configs)
         file = None if self.root is None or alone else self.root / MODELS_CONFIG_FILE
         return file if file is not None and file.is_file() else None
+
+    def write_config(self) -> None:
+        """Brings that file up to date: an output that was copied or moved has other paths than those it was made with.
+
+        Raises:
+            AuditBroken: the approvals cannot be relied on.
+            ConfigurationError: the folder cannot be written.
+        """
+        if self.config_file is not None and self.root is not None:
+            with only_writer(self.root):
+                write_models_config(self.root)
 
     @property
     def output(self) -> Path | None:

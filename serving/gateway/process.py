@@ -71,7 +71,14 @@ def _is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found)
 
 
-def serve_gateway(app: ASGIApp, settings: GatewaySettings, listener: Listener, *, ready: Callable[[str], None]) -> None:
+def serve_gateway(
+    app: ASGIApp,
+    settings: GatewaySettings,
+    listener: Listener,
+    *,
+    ready: Callable[[str], None],
+    listening: socket.socket | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT; call it on the main thread.
 
     Args:
@@ -79,21 +86,21 @@ def serve_gateway(app: ASGIApp, settings: GatewaySettings, listener: Listener, *
         settings: of the gateway.
         listener: where.
         ready: called once with the URL, when requests are answered.
+        listening: a socket of `listener` that `listen` gave before.
 
     Raises:
         ConfigurationError: it may not listen there, the port is taken, or the certificate cannot be used.
     """
     check_listener(listener, settings)
-    config = web_server(app, settings, listener)
+    config = _web_server(app, settings, listener)
     _load(config)
-    with _listen(listener) as listening:
-        port = listening.getsockname()[1]
-        _Server(config, lambda: ready(f"{listener.scheme}://{_bracketed(listener.host)}:{port}")).run([listening])
+    with listening or listen(listener) as taken:
+        port = taken.getsockname()[1]
+        _Server(config, lambda: ready(f"{listener.scheme}://{_bracketed(listener.host)}:{port}")).run([taken])
 
 
-def web_server(app: ASGIApp, settings: GatewaySettings, listener: Listener | None = None) -> uvicorn.Config:
+def _web_server(app: ASGIApp, settings: GatewaySettings, listener: Listener) -> uvicorn.Config:
     """Returns how uvicorn serves the gateway: what it logs, believes of proxies, and how long it waits for whom."""
-    tls = listener or Listener()
     return uvicorn.Config(
         app,
         access_log=False,
@@ -107,8 +114,8 @@ def web_server(app: ASGIApp, settings: GatewaySettings, listener: Listener | Non
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
-        ssl_certfile=tls.certificate,
-        ssl_keyfile=tls.key,
+        ssl_certfile=listener.certificate,
+        ssl_keyfile=listener.key,
     )
 
 
@@ -119,7 +126,12 @@ def _load(config: uvicorn.Config) -> None:
         raise ConfigurationError(f"the TLS certificate or its key cannot be used: {error}") from error
 
 
-def _listen(listener: Listener) -> socket.socket:
+def listen(listener: Listener) -> socket.socket:
+    """Returns a socket that listens.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
     host = listener.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
