@@ -114,6 +114,8 @@ bench-monai-training: .venv .bench-monai ## compare the training with MONAI's, i
 .PHONY: lock
 lock: $(UV) ## resolve the dependencies again and write requirements.txt
 	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --all-extras pyproject.toml -o requirements.txt
+	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --extra gateway -c requirements.txt \
+	  pyproject.toml deploy/gateway-build.in -o deploy/gateway-requirements.txt
 
 .PHONY: protos
 protos: $(UV) ## generate the wire messages from data_schemas/wire/*.proto

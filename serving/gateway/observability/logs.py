@@ -38,6 +38,7 @@ class PrivateFormatter(JsonFormatter):
             private.at = f"{record.module}:{record.lineno}"
         if record.exc_info and record.exc_info[1] is not None:
             private.error = error_without_text(record.exc_info[1])
+        private.__dict__.pop("color_message", None)  # uvicorn's, for terminals
         private.exc_info, private.exc_text, private.stack_info = None, None, None
         return super().format(private)
 
