@@ -66,10 +66,11 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         lifespan=_running(gateway),
     )
     app.state.gateway = gateway
-    answer_problems(app)
-    for router in (session.router, models.router, studies.router, images.router, audit.router, page.router):
+    health = health_routes(parts_checks(gateway), gateway.metrics)
+    routers = [session.router, models.router, studies.router, images.router, audit.router, page.router, health]
+    for router in routers:
         app.include_router(router)
-    app.include_router(health_routes(parts_checks(gateway), gateway.metrics))
+    answer_problems(app, routers)
     app.add_middleware(
         surround,
         settings=settings,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -16,8 +16,14 @@ from serving.gateway.problems import BAD_REQUEST, BY_STATUS, INTERNAL, INVALID, 
 _log = logging.getLogger("serving.gateway")
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Makes an application answer its own errors, the router's, the validation's and those that nobody foresaw."""
+def answer_problems(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Makes an application answer its own errors, the router's, the validation's and those that nobody foresaw.
+
+    Args:
+        app: the application.
+        routers: that it includes, which know the methods of each address.
+    """
+    app.state.routes = [route for router in routers for route in router.routes]
     handlers: dict[type[Exception], Callable[..., Awaitable[Response]]] = {
         ProblemError: _problem,
         HTTPException: _framework,
@@ -30,8 +36,7 @@ def answer_problems(app: FastAPI) -> None:
 
 def problem_response(error: ProblemError, request_id: str) -> Response:
     """Returns the answer that a problem is."""
-    headers = {"Cache-Control": "no-store", **error.headers}
-    return Response(error.body(request_id), error.kind.status, headers, MEDIA_TYPE)
+    return Response(error.body(request_id), error.kind.status, error.headers, MEDIA_TYPE)
 
 
 async def _problem(request: Request, error: ProblemError) -> Response:
@@ -46,8 +51,8 @@ async def _framework(request: Request, error: HTTPException) -> Response:
 
 def _allowed(request: Request) -> str:
     """Returns every method that an address takes; the router names those of its first route alone."""
-    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in fitting for method in getattr(route, "methods", None) or ()}))
+    fitting = [route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})) or "GET"
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -94,6 +94,14 @@ def judge_server(judge_folders: Path, start_server: Any) -> str:
     return address
 
 
+class GatewayClient(httpx.Client):
+    """A client that also knows where its gateway keeps things."""
+
+    def __init__(self, base_url: str, app_folder: Path) -> None:
+        super().__init__(base_url=base_url, timeout=60)
+        self.app_folder = app_folder
+
+
 @contextmanager
 def running(settings: GatewaySettings) -> Iterator[httpx.Client]:
     """Runs a gateway on a free port; gives a client of it."""
@@ -107,7 +115,7 @@ def running(settings: GatewaySettings) -> Iterator[httpx.Client]:
             thread.join(0.01)
             assert thread.is_alive(), "the gateway did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with GatewayClient(f"http://127.0.0.1:{port}", settings.data_folder) as client:
             yield client
     finally:
         server.should_exit = True
