@@ -1,4 +1,4 @@
-"""A model to measure with: MobileNet of width 0.25 at 224 x 224, random weights, exported as the Trainer does it."""
+"""A model to measure with: a MobileNet at 224 x 224 with random weights, exported as the Trainer does it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from data_schemas.task import Task
 from data_schemas.task_file import load_task, task_to_json
 
 
-def make_untrained_model(folder: Path) -> Path:
-    """Returns a version folder with an untrained network and its Transform graph, as `models.export` writes it."""
+def make_untrained_model(folder: Path, *, backbone: str = "mobilenet", alpha: float = 0.25) -> Path:
+    """Returns a version folder with an untrained network and its Transform graph, as `models.export` writes it.
+
+    Args:
+        folder: an empty folder to work in.
+        backbone: a name of `models.backbones`.
+        alpha: its width.
+    """
     import absl.logging
     import tensorflow_transform as tft
 
@@ -26,7 +32,7 @@ def make_untrained_model(folder: Path) -> Path:
 
     absl.logging.set_verbosity(absl.logging.ERROR)
     task = load_task("chest_xray_pneumonia")
-    mobilenet = task.model.model_copy(update={"backbone": "mobilenet", "alpha": 0.25, "weights": "none"})
+    mobilenet = task.model.model_copy(update={"backbone": backbone, "alpha": alpha, "weights": "none"})
     size = task.image.model_copy(update={"size": (224, 224), "max_side": 512})
     task = task.model_copy(update={"model": mobilenet, "image": size})
     _write_transform_graph(task, folder / "transform")

@@ -16,18 +16,20 @@ _STOP_TIMEOUT_S = 30.0
 
 @contextmanager
 def child_server(
-    folder: Path,
+    folder: Path | None = None,
     *,
-    name: str,
+    name: str = "default",
+    config_file: Path | None = None,
     options: Sequence[str] = (),
     start_timeout_s: float = 120.0,
     stderr: int | None = subprocess.DEVNULL,
 ) -> Iterator[str]:
-    """Serves a model on a free port of this machine; gives its address `HOST:PORT`, once it answers.
+    """Serves models on a free port of this machine; gives its address `HOST:PORT`, once it answers.
 
     Args:
-        folder: `OUTPUT/serving/TASK`, or another folder of versions.
+        folder: `OUTPUT/serving/TASK`, or another folder of versions; None where `config_file` lists the models.
         name: what the model is called.
+        config_file: `OUTPUT/serving/models.config`, or another ModelServerConfig, instead of a folder.
         options: further options of `python -m serving.server`.
         start_timeout_s: seconds to wait for the server.
         stderr: where its log goes, as `subprocess` spells it; None is where this process's own goes.
@@ -40,8 +42,8 @@ def child_server(
         "-m",
         "serving.server",
         "--port=0",
-        f"--model_name={name}",
-        f"--model_base_path={folder}",
+        *([f"--model_config_file={config_file}"] if config_file else [f"--model_name={name}"]),
+        *([f"--model_base_path={folder}"] if folder else []),
     ]
     with started([*command, *options], start_timeout_s=start_timeout_s, stderr=stderr) as (_, address):
         yield address

@@ -269,8 +269,8 @@ def _converter(kind: Any) -> Callable[[Any], Any]:
     if kind == tf.bool:
         return lambda value: value if isinstance(value, bool) else _refuse(value, name)
     if kind.is_integer and not kind.is_quantized:
-        low, high = kind.limits
-        return lambda value: value if type(value) is int and low <= value <= high else _refuse(value, name)
+        limits = np.iinfo(kind.as_numpy_dtype)
+        return lambda value: value if type(value) is int and limits.min <= value <= limits.max else _refuse(value, name)
     raise RequestError(grpc.StatusCode.UNIMPLEMENTED, f"Conversion of JSON Value to type: {name}")
 
 
