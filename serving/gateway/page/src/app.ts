@@ -29,6 +29,7 @@ export interface State {
   needsKey: boolean;
   keyRefused: boolean;
   models: Model[];
+  chosen: string | null;
   readerMode: boolean;
   rows: CaseSummary[] | null;
   total: number;
@@ -59,7 +60,7 @@ const MODEL_AGAIN_MS = 15_000;
 
 export class App {
   state: State = {
-    session: null, failure: null, needsKey: false, keyRefused: false, models: [],
+    session: null, failure: null, needsKey: false, keyRefused: false, models: [], chosen: null,
     readerMode: localStorage.getItem(READER) === "on",
     rows: null, total: 0, cursors: [], next: null, listFailure: null,
     study: null, loading: false, studyFailure: null, revealed: false, image: 0, frame: 1,
@@ -106,10 +107,11 @@ export class App {
     await this.start();
   }
 
+  /** Forgets the key, and with a new beginning all that was fetched with it. */
   signOut(): void {
     key.clear();
-    this.set({ session: null, needsKey: true, keyRefused: false, study: null, rows: null, models: [], overlay: null });
-    this.address(null);
+    history.replaceState(null, "", "#/");
+    location.reload();
   }
 
   private async loadModels(): Promise<void> {
@@ -124,10 +126,14 @@ export class App {
     if (this.model && !this.model.available) setTimeout(() => void this.loadModels(), MODEL_AGAIN_MS);
   }
 
-  /** The model that is asked: the case's own, else the first that is configured. */
+  /** The open case's model; of none the one that new cases are sent to. */
   get model(): Model | null {
-    const named = this.state.models.find((model) => model.name === this.state.study?.model);
-    return named ?? this.state.models[0] ?? null;
+    return this.state.models.find((model) => model.name === this.state.study?.model) ?? this.newModel;
+  }
+
+  /** The model that new cases are sent to: the one that was chosen, else the first that is configured. */
+  get newModel(): Model | null {
+    return this.state.models.find((model) => model.name === this.state.chosen) ?? this.state.models[0] ?? null;
   }
 
   tryModelAgain(): Promise<void> {
@@ -279,7 +285,7 @@ export class App {
       this.say(`Sending ${counted(files.length, "file")}.`);
       const study = await patiently(() => {
         sending(0);
-        return upload(files, null, (sent) => sending(Math.min(sent, total)), signal);
+        return upload(files, this.newModel?.name ?? null, (sent) => sending(Math.min(sent, total)), signal);
       }, this.onWait, signal);
       await this.show(study);
       if (study.image_list.length > 0) await this.infer(study, {}, signal);

@@ -10,7 +10,10 @@ window.addEventListener("popstate", () => void app.openAddressed());
 window.addEventListener("hashchange", () => void app.openAddressed());
 // A file that is dropped beside the drop zone must not replace the page.
 for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
-document.addEventListener("visibilitychange", () => {
+// Cases come from other readers and programs too.
+const refresh = (): void => {
   if (!document.hidden && app.state.session) void app.loadList();
-});
+};
+document.addEventListener("visibilitychange", refresh);
+setInterval(refresh, 60_000);
 void app.start();

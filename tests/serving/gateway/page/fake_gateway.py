@@ -168,12 +168,14 @@ class FakeGateway:
         delay: seconds that a prediction takes.
         asked: method and path with query of every request to the API.
         bodies: JSON bodies that were posted, with the path.
+        uploads, models_asked: names of the files of each upload, and the model that it names.
     """
 
     api_key: str | None = None
     approved: bool = False
     available: bool = True
     exclusive: bool = True
+    other_models: tuple[str, ...] = ()
     samples: int = 3
     max_files: int = 500
     page: int = 50
@@ -184,6 +186,7 @@ class FakeGateway:
     asked: list[str] = field(default_factory=list)
     bodies: list[tuple[str, Any]] = field(default_factory=list)
     uploads: list[list[str]] = field(default_factory=list)
+    models_asked: list[Any] = field(default_factory=list)
     not_assessable: list[str] = field(default_factory=lambda: ["age group 0-17"])
     coverage: float | None = 0.9
 
@@ -302,7 +305,8 @@ class FakeGateway:
                 intended_use=INTENDED_USE, unit="image", labels=labels, findings=["nodule", "cavity"],
                 exclusive=self.exclusive, modalities=["CR", "DX"], views=["PA", "AP"],
             )  # fmt: skip
-        return answer(schemas.ModelList(models=[model]))
+        others = [model.model_copy(update={"name": name, "title": name.title()}) for name in self.other_models]
+        return answer(schemas.ModelList(models=[model, *others]))
 
     async def _card(self, request: Request) -> Response:
         tested = {
@@ -339,6 +343,7 @@ class FakeGateway:
         files = form.getlist("files")
         assert form["predict"] == "false"
         self.uploads.append([file.filename for file in files])
+        self.models_asked.append(form.get("model"))
         kept = self.next_case or Kept([Picture(ramp())], 0, NOW, usual_findings())
         self.next_case = None
         kept.number, kept.created_at = len(self.cases) + 1, NOW + datetime.timedelta(minutes=len(self.cases))

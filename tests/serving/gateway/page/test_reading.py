@@ -51,6 +51,36 @@ def test_an_upload_is_read_predicted_and_there_again_after_a_reload(gateway, rea
     }  # fmt: skip
 
 
+def test_dropped_files_of_a_folder_are_one_case(gateway, reader, dicom, tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for name in ("a.dcm", "b", "c.zip"):
+        (folder / name).write_bytes(dicom.read_bytes())
+    reader.open()
+    with reader.page.expect_file_chooser() as chooser:
+        reader.page.get_by_role("button", name="Folder…").first.click()
+    chooser.value.set_files(folder)
+    reader.panel.get_by_role("heading", name="1 of 2 findings flagged").wait_for()
+    assert gateway.uploads[0] == ["file-1.dcm", "file-2", "file-3.zip"]
+    data = reader.page.evaluate_handle(
+        "() => { const data = new DataTransfer(); data.items.add(new File(['x'], 'x.dcm')); return data; }"
+    )
+    reader.page.dispatch_event("main", "dragover", {"dataTransfer": data})
+    reader.page.get_by_text("Let go to read these files").wait_for()
+    reader.page.dispatch_event("main", "drop", {"dataTransfer": data})
+    reader.panel.get_by_role("heading", name="Case 2").wait_for()
+    assert gateway.uploads[1] == ["file-1.dcm"]
+
+
+def test_of_several_models_the_reader_chooses_whom_to_ask(gateway, reader, dicom):
+    gateway.other_models = ("fractures",)
+    reader.open()
+    reader.page.get_by_label("Model for new cases").first.select_option("Fractures")
+    reader.upload(dicom)
+    reader.panel.get_by_role("heading", name="1 of 2 findings flagged").wait_for()
+    assert gateway.models_asked == ["fractures"]
+
+
 def test_the_correct_label_is_one_of_those_that_exclude_each_other(gateway, reader):
     reader.open(gateway.add(Picture(ramp())))
     reader.panel.get_by_role("button", name="Correct label").click()

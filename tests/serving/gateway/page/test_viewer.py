@@ -97,6 +97,30 @@ def test_moving_by_shift_and_drag_or_by_the_tool(gateway, reader):
     assert "C 2048 W 4096" in reader.page.locator(".corner.left.lower").inner_text()
 
 
+def test_two_fingers_zoom(gateway, reader):
+    reader.open(ramp_case(gateway)).press("o")
+    reader.page.evaluate(
+        """() => {
+          const canvas = document.querySelector('canvas[role=application]');
+          const box = canvas.getBoundingClientRect();
+          canvas.setPointerCapture = () => undefined;
+          const finger = (type, pointerId, x) => canvas.dispatchEvent(new PointerEvent(type, {
+            pointerId, pointerType: 'touch', bubbles: true, clientX: box.left + box.width / 2 + x, clientY: box.top + 200,
+          }));
+          finger('pointerdown', 1, -50);
+          finger('pointerdown', 2, 50);
+          finger('pointermove', 1, -100);
+          finger('pointermove', 2, 100);
+          finger('pointerup', 1, -100);
+          finger('pointerup', 2, 100);
+        }"""
+    )
+    reader.settle()
+    # The fingers' distance went from 100 to 150 and to 200.
+    assert "200 %" in reader.page.locator(".corner.left.lower").inner_text()
+    assert "C 2048 W 4096" in reader.page.locator(".corner.left.lower").inner_text()
+
+
 def test_rows_that_are_higher_than_columns_are_wide_are_shown_so(gateway, reader):
     reader.open(ramp_case(gateway, aspect=2.0)).press("o")
     assert reader.value_under(0, 0)[:2] == (128, 128)

@@ -27,11 +27,17 @@ export function FindingRow({ app, state, finding }: Part & { finding: Finding })
           <dt>Calibrated probability</dt><dd>{scoreDetail(finding)}</dd>
           <dt>Operating point</dt><dd>{percent(finding.operating_point)}, in the same unit</dd>
           <dt>Can be excluded</dt><dd>{finding.in_set === null ? "no set" : finding.in_set ? "no" : "yes"}</dd>
-          <dt>Tested on</dt><dd>{finding.sensitivity?.patients ?? "?"} patients with it, {finding.specificity?.patients ?? "?"} without, of the test split</dd>
+          <dt>Tested on</dt><dd>{testedWords(finding)}</dd>
         </dl>
       </details>
     </article>
   );
+}
+
+function testedWords(finding: Finding): string {
+  const [present, absent] = [finding.sensitivity?.patients ?? null, finding.specificity?.patients ?? null];
+  if (present === null || absent === null) return "not known";
+  return `${present} patients with it and ${absent} without, of the test split`;
 }
 
 /** A line whose middle is the operating point. */
