@@ -2,7 +2,7 @@ import type { ModelCard, TestedFinding } from "../api/contract.ts";
 import { FailureNote } from "../FailureNote.tsx";
 import type { Part } from "../Page.tsx";
 import { listed } from "../words/lists.ts";
-import { estimate, percent } from "../words/probability.ts";
+import { estimate, estimateOfOne, percent } from "../words/probability.ts";
 import { Modal } from "./Modal.tsx";
 
 const UNKNOWN = "Not known: this version carries no test results.";
@@ -40,6 +40,7 @@ function Card({ card }: { card: ModelCard }) {
       </dl>
       <h3>On the test split{card.test_patients !== null ? `, ${card.test_patients} patients` : ""}</h3>
       <Tested findings={card.findings} />
+      {card.findings.length > 0 && <p class="small">At the operating points, with 95 % intervals over patients. PPV and NPV at the declared prevalence, else at the test split's.</p>}
       <h3>Limitations</h3>
       <Points points={card.limitations} none="None were written down." />
       <h3>Not assessable: nobody knows how good it is for</h3>
@@ -88,20 +89,13 @@ function Tested({ findings }: { findings: TestedFinding[] }) {
             <tr key={finding.name}>
               <th scope="row">{finding.name}</th>
               <td>{finding.patients_with ?? "?"}, {finding.patients_without ?? "?"}</td>
-              {shown.map(([name]) => <td key={name}>{name === "auroc" ? area(finding) : estimate(finding.metrics[name] ?? null)}</td>)}
+              {shown.map(([name]) => <td key={name}>{(name === "auroc" ? estimateOfOne : estimate)(finding.metrics[name] ?? null)}</td>)}
             </tr>
           ))}
         </tbody>
       </table>
     </div>
   );
-}
-
-function area(finding: TestedFinding): string {
-  const interval = finding.metrics.auroc;
-  if (!interval || interval.value === null) return estimate(interval ?? null);
-  const ends = interval.lower !== null && interval.upper !== null ? ` (${interval.lower.toFixed(2)} to ${interval.upper.toFixed(2)})` : "";
-  return interval.value.toFixed(2) + ends;
 }
 
 function day(iso: string): string {

@@ -24,7 +24,22 @@ export function estimate(interval: Interval | null): string {
 }
 
 function rate(share: number, decimals: number): string {
-  return (share * 100).toFixed(decimals);
+  const rounded = (share * 100).toFixed(decimals);
+  if (Number(rounded) < 100 || share === 1) return rounded;
+  return `over ${(100 - 10 ** -decimals).toFixed(decimals)}`;
+}
+
+/** An area under the curve or the like, 0..1, with its 95 % interval: `0.95 (0.91 to over 0.99)`. */
+export function estimateOfOne(interval: Interval | null): string {
+  if (interval === null || interval.value === null) return estimate(interval);
+  const { value, lower, upper } = interval;
+  if (lower === null || upper === null) return hundredths(value);
+  return `${hundredths(value)} (${hundredths(lower)} to ${hundredths(upper)})`;
+}
+
+function hundredths(value: number): string {
+  const rounded = value.toFixed(2);
+  return rounded === "1.00" && value < 1 ? "over 0.99" : rounded;
 }
 
 /** How many log odds the half of the scale stands for: a factor of 55 of the odds. */

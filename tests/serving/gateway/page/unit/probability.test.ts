@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { distanceWords, estimate, percent, scalePlace, scoreDetail, scoreWords, setWords } from "../../../../../serving/gateway/page/src/words/probability.ts";
+import { distanceWords, estimate, estimateOfOne, percent, scalePlace, scoreDetail, scoreWords, setWords } from "../../../../../serving/gateway/page/src/words/probability.ts";
 import { finding, prediction } from "./examples.ts";
 
 test("a percentage has a decimal where it matters and is never falsely certain", () => {
@@ -46,6 +46,9 @@ test("an estimate has its interval, or why there is none", () => {
   assert.equal(estimate({ value: 1, lower: 0.93, upper: 1, patients: 52, note: "" }), "100 % (93 to 100 %)");
   assert.equal(estimate({ value: 0.997, lower: 0.991, upper: 0.9993, patients: 900, note: "" }), "99.7 % (99.1 to 99.9 %)");
   assert.equal(estimate({ value: null, lower: null, upper: null, patients: null, note: "3 patients only" }), "not known: 3 patients only");
+  assert.equal(estimate({ value: 0.964, lower: 0.871, upper: 0.996, patients: 43, note: "" }), "96 % (87 to over 99 %)");
+  assert.equal(estimateOfOne({ value: 0.9997, lower: 0.918, upper: 1, patients: 43, note: "" }), "over 0.99 (0.92 to 1.00)");
+  assert.equal(estimateOfOne(null), "not known");
   assert.equal(estimate(null), "not known");
 });
 
