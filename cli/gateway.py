@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigurationError: the environment, the address or the certificate.
     """
+    from cli.gateway_storage import problems_as_errors
     from serving.gateway.app import create_app
     from serving.gateway.observability.logs import configure_logs
     from serving.gateway.process import Listener, check_listener, serve_gateway
@@ -38,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     listener = Listener(arguments.host, arguments.port, arguments.tls_certificate, arguments.tls_key)
     check_listener(listener, settings)
     configure_logs()
-    serve_gateway(create_app(settings), settings, listener, ready=_announce)
+    with problems_as_errors():  # the database is away
+        app = create_app(settings)
+    serve_gateway(app, settings, listener, ready=_announce)
     return 0
 
 

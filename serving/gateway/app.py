@@ -85,7 +85,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
 def _gateway(settings: GatewaySettings, pseudonyms: Pseudonyms) -> Gateway:
     """Returns the gateway's parts."""
-    store = Store.open(settings.database_url, settings.image_store)
+    store = Store.open(settings.database_url, settings.image_store, migrated=settings.migrate)
     facts = VersionFacts(settings.serving_root)
     decoding = DecodingPool(workers=settings.decode_workers, waiting=settings.decode_queue)
     folders = WorkFolders(settings.data_folder)

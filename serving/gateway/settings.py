@@ -76,6 +76,8 @@ class GatewaySettings(BaseModel):
         trusted_proxies: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
         max_request_bytes: of one upload; other requests have at most `max_json_bytes`.
         max_file_bytes, max_files, max_frames, max_frame_pixels: of one file, of one upload, of one file, of one frame.
+        migrate: whether the database is brought to this version's tables at the start; else one that has others is
+            refused, and `radflow storage migrate` is run by hand.
         retention_days: after how many days a case may be purged; None keeps it.
         rate_per_minute: requests of one principal.
         failed_per_minute: refused credentials of one address, before it has to wait.
@@ -95,6 +97,7 @@ class GatewaySettings(BaseModel):
     data_folder: Path = Path("radflow-output/gateway")
     database_url: str = Field("", repr=False)
     image_store: str = Field("", repr=False)
+    migrate: bool = True
     serving_root: Path | None = None
     samples: Path | None = None
     api_keys_file: Path | None = None

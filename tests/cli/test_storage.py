@@ -8,6 +8,7 @@ import pytest
 from cli.main import main
 from serving.gateway.principal import Principal
 from serving.gateway.schemas import FeedbackRequest
+from serving.gateway.storage.schema_version import HEAD
 from serving.gateway.storage.store import Store
 from tests.serving.gateway.storage.examples import new_image
 
@@ -69,9 +70,9 @@ def test_a_purge_with_the_images_of_another_database_is_refused(data, tmp_path, 
 
 def test_migrate_makes_the_tables_and_says_so_once(tmp_path, capsys):
     assert main(["storage", "migrate", "--data", str(tmp_path)]) == 0
-    assert "was brought from no tables, revision 0001" in capsys.readouterr().out
+    assert f"was brought from no tables, revision {HEAD}" in capsys.readouterr().out
     assert main(["storage", "migrate", "--data", str(tmp_path)]) == 0
-    assert "is up to date, revision 0001" in capsys.readouterr().out
+    assert f"is up to date, revision {HEAD}" in capsys.readouterr().out
 
 
 def test_a_database_of_another_version_is_not_purged(data, capsys):
@@ -81,6 +82,17 @@ def test_a_database_of_another_version_is_not_purged(data, capsys):
     assert "at revision 9999" in capsys.readouterr().err
     assert main(["storage", "migrate", "--data", str(data)]) == 2
     assert "which this Radflow does not know" in capsys.readouterr().err
+
+
+def test_a_gateway_whose_database_is_away_or_old_says_so_and_ends(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RADFLOW_GATEWAY_DATA_FOLDER", str(tmp_path))
+    monkeypatch.setenv("RADFLOW_GATEWAY_MIGRATE", "false")
+    assert main(["gateway", "--port", "0"]) == 2
+    assert "has no tables" in capsys.readouterr().err
+    monkeypatch.setenv("RADFLOW_GATEWAY_DATABASE_URL", "postgresql+pg8000://radflow:s3cret@127.0.0.1:1/gateway")
+    assert main(["gateway", "--port", "0"]) == 1
+    told = capsys.readouterr().err
+    assert "the database is away" in told and "s3cret" not in told
 
 
 def test_a_database_that_is_away_is_told(capsys):

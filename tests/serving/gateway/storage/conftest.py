@@ -1,5 +1,7 @@
 """A store on an empty database, SQLite's and PostgreSQL's in turn, and an empty folder."""
 
+import shutil
+
 import pytest
 
 from serving.gateway.storage.database import parsed_url
@@ -32,8 +34,18 @@ def postgresql_url(postgresql_server, migrated_database):
     postgresql_server.execute(f"SET session_replication_role = replica; TRUNCATE {tables}", migrated_database)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """A database file with the gateway's tables."""
+    file = tmp_path_factory.mktemp("migrated") / "gateway.db"
+    migrate(parsed_url(f"sqlite:///{file}"))
+    return file
+
+
 @pytest.fixture
-def sqlite_url(tmp_path):
+def sqlite_url(tmp_path, migrated_file):
+    (tmp_path / "database").mkdir(mode=0o700)
+    shutil.copy(migrated_file, tmp_path / "database" / "gateway.db")
     return f"sqlite:///{tmp_path}/database/gateway.db"
 
 
@@ -43,10 +55,10 @@ def database_url(request):
 
 
 @pytest.fixture
-def empty_database_url(request, database_url):
-    """Without tables: SQLite's has none until it is opened."""
+def empty_database_url(request, database_url, tmp_path):
+    """A database without tables."""
     if database_url.startswith("sqlite"):
-        return database_url
+        return f"sqlite:///{tmp_path}/empty/gateway.db"
     server = request.getfixturevalue("postgresql_server")
     return server.url(server.new_database())
 

@@ -1,20 +1,29 @@
 """Migrations make what the tables say, once, whoever comes first, and refuse what they do not know."""
 
+import re
 import subprocess
 import sys
 import threading
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
+from data_schemas.audit_chain import check_chain
 from data_schemas.errors import ConfigurationError
+from serving.gateway.schemas import FeedbackRequest
+from serving.gateway.storage.audit_log import read_log
 from serving.gateway.storage.database import make_engine, parsed_url
 from serving.gateway.storage.schema_version import HEAD, alembic_config, current_revision, migrate, require_head
 from serving.gateway.storage.store import Store
 from serving.gateway.storage.tables import Base
+from tests.serving.gateway.postgresql import PASSWORD
+from tests.serving.gateway.storage.examples import READER, START, new_image, prediction, served_image
 
 
 @pytest.fixture
@@ -105,6 +114,29 @@ def test_an_operator_may_migrate_by_hand(empty_database_url, tmp_path, url):
         Store.open(empty_database_url, str(tmp_path / "images"), migrated=False)
     migrate(url)
     Store.open(empty_database_url, str(tmp_path / "images"), migrated=False).close()
+
+
+def test_on_postgresql_the_gateway_needs_no_right_to_change_the_log_or_the_tables(postgresql_server, tmp_path):
+    name = postgresql_server.new_database()
+    migrate(parsed_url(postgresql_server.url(name)))
+    page = (Path(__file__).parents[4] / "docs/storage.md").read_text(encoding="utf-8")
+    for statement in re.findall(r"^(?:CREATE ROLE|GRANT|REVOKE) [^;]+;", page, re.MULTILINE):
+        postgresql_server.execute(statement, name)
+    url = postgresql_server.url(name).replace(f"radflow:{PASSWORD}", "radflow_gateway:CHANGE-ME")
+    store = Store.open(url, str(tmp_path / "images"), migrated=False)
+    case_id = store.add_case(READER, model="chest_model", images=[new_image()], expires_at=START)
+    case = store.case(case_id, READER)
+    store.add_prediction(case_id, READER, prediction(case), [served_image(case)])
+    store.add_feedback(case_id, READER, FeedbackRequest(kind="agree"))
+    store.mark_exported([case_id], READER)
+    assert store.purge(START + timedelta(days=400)).cases == 1
+    store.delete_case(store.add_case(READER, model="chest_model", images=[new_image()]), READER)
+    assert check_chain(read_log(url)).number == 8
+    for forbidden in ("DELETE FROM audit", "UPDATE audit SET actor = ''", "TRUNCATE audit", "DROP TABLE audit",
+                      "ALTER TABLE audit DISABLE TRIGGER ALL", "SET session_replication_role = replica"):  # fmt: skip
+        with pytest.raises(DBAPIError, match=r"42501|must be"), store._database.engine.begin() as connection:
+            connection.execute(text(forbidden))
+    store.close()
 
 
 def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path):
