@@ -105,7 +105,8 @@ def test_two_fingers_zoom(gateway, reader):
           const box = canvas.getBoundingClientRect();
           canvas.setPointerCapture = () => undefined;
           const finger = (type, pointerId, x) => canvas.dispatchEvent(new PointerEvent(type, {
-            pointerId, pointerType: 'touch', bubbles: true, clientX: box.left + box.width / 2 + x, clientY: box.top + 200,
+            pointerId, pointerType: 'touch', bubbles: true,
+            clientX: box.left + box.width / 2 + x, clientY: box.top + 200,
           }));
           finger('pointerdown', 1, -50);
           finger('pointerdown', 2, 50);
