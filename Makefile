@@ -32,13 +32,16 @@ help: ## list the commands
 demo: .venv ## make a sample, train, validate, push, serve and predict: about 3 minutes on 2 cores
 	@$(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/radflow demo
 
+# Two processes: a test keeps one core at work. More would want more than 8 GB of memory.
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
-	@$(PYTEST) -q
+	@$(PYTEST) -q $(TOGETHER)
 
 .PHONY: test-unit
 test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
-	@$(PYTEST) -q -m 'not pipeline and not seeds and not fuzz and not backbones and not load'
+	@$(PYTEST) -q $(TOGETHER) -m 'not pipeline and not seeds and not fuzz and not backbones and not load'
 
 .PHONY: test-seeds
 test-seeds: .venv ## train the demo, on several seeds: results, gates and heatmaps

@@ -16,6 +16,7 @@ import yaml
 
 from data_schemas.task_file import load_task
 from imaging.synthetic import write_sample
+from tests.pipeline.marked_sample import write_marked
 
 STUDIES = 160
 RADFLOW = (sys.executable, "-m", "cli.main")
@@ -113,3 +114,29 @@ def first_run(broken_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     finished = radflow("run", "--task", task, "--manifest", broken_sample, "--output", output, "--json")
     assert finished.code == 0, finished.err
     return Run(finished, task, broken_sample, output)
+
+
+@pytest.fixture(scope="session")
+def marked_run(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Returns a run with a search, of several findings, on data whose every word names a patient.
+
+    What withdraws a patient runs again in its output.
+    """
+    manifest = write_marked(sample, tmp_path_factory.mktemp("marked"))
+    output = tmp_path_factory.mktemp("private_run") / "output"
+    task = write_task(
+        output.parent / "task.yaml",
+        name="synthetic_findings",
+        consent="required",
+        labels={"type": "multi_label", "names": ["nodule", "cavity"]},
+        gates=[{"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.001, "min_patients": 2}],
+        tuning={
+            "enabled": True,
+            "max_trials": 2,
+            "epochs": 1,
+            "learning_rate": {"min": 1e-4, "max": 1e-2, "log": True},
+        },
+    )
+    finished = radflow("run", "--task", task, "--manifest", manifest, "--output", output, "--json")
+    assert finished.code == 0, finished.err
+    return Run(finished, task, manifest, output)

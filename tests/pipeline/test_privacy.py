@@ -2,84 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pydicom
 import pytest
 from pyarrow import parquet
-from pydicom.dataset import Dataset
 
 from data_schemas.wire import example_pb2
-from tests.pipeline.conftest import Finished, radflow, write_task
+from tests.pipeline.conftest import Finished, Run, radflow
+from tests.pipeline.marked_sample import MARKER, WITHOUT_CONSENT
 
 pytestmark = pytest.mark.pipeline
 
-MARKER = "ZZMARKEDZZ"
-WITHOUT_CONSENT = 6
-_TEXT_VRS = {"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"}
-_ALSO_PLANTED = (
-    "PatientName", "PatientID", "PatientAddress", "PatientComments", "InstitutionName", "InstitutionAddress",
-    "ReferringPhysicianName", "OperatorsName", "AccessionNumber", "StudyDescription", "SeriesDescription",
-    "StationName", "DeviceSerialNumber", "ImageComments", "RequestedProcedureDescription", "Manufacturer",
-    "ManufacturerModelName", "IssuerOfPatientID", "OtherPatientIDs", "AdmittingDiagnosesDescription",
-)  # fmt: skip
 
-
-def _plant(dataset: Dataset, number: int) -> None:
-    """Writes the marker into every text element, nested and private ones too."""
-    for keyword in _ALSO_PLANTED:
-        setattr(dataset, keyword, MARKER)
-    dataset.PatientID = f"{MARKER}{number}"
-    nested = Dataset()
-    nested.PatientName, nested.RequestedProcedureID = MARKER, MARKER
-    dataset.RequestAttributesSequence = [nested]
-    dataset.private_block(0x0099, MARKER, create=True).add_new(0x01, "LO", MARKER)
-    for element in dataset:
-        if element.VR in _TEXT_VRS and MARKER not in str(element.value):
-            element.value = MARKER
-        assert element.VR not in _TEXT_VRS or MARKER in str(element.value)
+@pytest.fixture(scope="module")
+def output(marked_run: Run) -> Path:
+    return marked_run.output
 
 
 @pytest.fixture(scope="module")
-def marked(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a manifest whose every word names the patient: folder, files, headers, ids; six rows have no consent."""
-    folder = tmp_path_factory.mktemp("marked") / f"{MARKER} folder"
-    folder.mkdir()
-    with sample.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for number, row in enumerate(rows):
-        dataset = pydicom.dcmread(sample.parent / row["file"])
-        _plant(dataset, number)
-        row |= {"file": f"{MARKER}-{number}.dcm", "patient_id": f"{MARKER}{number}", "study_id": f"{MARKER}{number}"}
-        row |= {"consent": "" if number < WITHOUT_CONSENT else "yes"}
-        dataset.save_as(folder / row["file"])
-    manifest = folder / f"{MARKER}.csv"
-    with manifest.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return manifest
+def finished(marked_run: Run) -> Finished:
+    return marked_run.finished
 
 
-@pytest.fixture(scope="module")
-def output(marked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("private_run") / "output"
-
-
-def _run(marked: Path, output: Path) -> Finished:
-    task = write_task(output.parent / "task.yaml", consent="required")
-    return radflow("run", "--task", task, "--manifest", marked, "--output", output, "--json")
-
-
-@pytest.fixture(scope="module")
-def finished(marked: Path, output: Path) -> Finished:
-    done = _run(marked, output)
-    assert done.code == 0, done.err
-    return done
+def _run(first: Run) -> Finished:
+    return radflow("run", "--task", first.task, "--manifest", first.manifest, "--output", first.output, "--json")
 
 
 def contents(output: Path) -> Iterator[tuple[Path, bytes]]:
@@ -117,22 +66,22 @@ def test_rows_without_consent_are_left_out_and_counted(finished: Finished, outpu
 
 
 def test_a_withdrawn_patient_leaves_no_image_and_is_in_no_later_run(
-    finished: Finished, marked: Path, output: Path
+    finished: Finished, marked_run: Run, output: Path
 ) -> None:
     patient, image = _a_training_image(output)
     assert any(image in data for _, data in contents(output))
-    stopped = output / "unfinished" / "synthetic_chest" / "training" / "0" / "weights.npz"
+    stopped = output / "unfinished" / "synthetic_findings" / "training" / "0" / "weights.npz"
     stopped.parent.mkdir(parents=True, exist_ok=True)
     stopped.write_bytes(b"what a stopped training had learnt")
     withdrawn = radflow("withdraw", patient, "--output", output)
     assert withdrawn.code == 0, withdrawn.err
     assert not stopped.exists()
     assert "in the data of former runs" in withdrawn.out and "1 model was trained on the patient" in withdrawn.out
-    assert str(output / "serving" / "synthetic_chest" / "1") in withdrawn.out
+    assert str(output / "serving" / "synthetic_findings" / "1") in withdrawn.out
     assert not any(image in data for _, data in contents(output))
     # Pages and contact sheets show images, shrunk, and do not say whose: all of them go.
     assert not [*output.rglob("model_report.html"), *output.rglob("contact_sheet.png")]
-    again = _run(marked, output)
+    again = _run(marked_run)
     assert again.code in (0, 3), again.err
     assert again.json["withdrawn"] == 1
     assert again.json["examples"] == finished.json["examples"] - 1
@@ -150,10 +99,10 @@ def test_a_patient_id_leads_to_the_same_pseudonym(finished: Finished, output: Pa
     assert "in no run so far" in stranger.out and "no records to remove" in stranger.out
 
 
-def test_a_lost_key_is_said_before_any_work(finished: Finished, marked: Path, output: Path) -> None:
+def test_a_lost_key_is_said_before_any_work(finished: Finished, marked_run: Run, output: Path) -> None:
     key = output / "private" / "pseudonym.key"
     away = key.rename(key.with_suffix(".away"))
-    lost = _run(marked, output)
+    lost = _run(marked_run)
     away.rename(key)
     assert lost.code == 2 and "is gone" in lost.err
     assert "Traceback" not in lost.err

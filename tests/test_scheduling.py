@@ -1,0 +1,30 @@
+"""Whatever shares a run of the pipeline is in one process, or the run is made twice and disturbed by the other's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("xdist", reason="pytest-xdist shares the tests out; it comes with `make test`")
+
+from tests.scheduling import FilesAndRuns
+
+PIPELINE = Path(__file__).parent / "pipeline"
+
+
+def _scope(file: Path) -> str:
+    scheduler = FilesAndRuns.__new__(FilesAndRuns)  # the scope of a test depends on its name alone
+    return scheduler._split_scope(f"tests/pipeline/{file.name}::test_x[a::b]")
+
+
+@pytest.mark.parametrize("run", ["first_run", "marked_run"])
+def test_the_files_that_share_a_run_go_together(run: str) -> None:
+    sharing = [file for file in PIPELINE.glob("test_*.py") if run in file.read_text(encoding="utf-8")]
+    assert len(sharing) > 1
+    assert {_scope(file) for file in sharing} == {run}
+
+
+def test_every_other_file_goes_alone() -> None:
+    assert _scope(PIPELINE / "test_study_unit.py") == "tests/pipeline/test_study_unit.py"
+    assert _scope(PIPELINE / "test_study_unit.py") != _scope(PIPELINE / "test_code_digest.py")
