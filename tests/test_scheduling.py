@@ -28,3 +28,10 @@ def test_the_files_that_share_a_run_go_together(run: str) -> None:
 def test_every_other_file_goes_alone() -> None:
     assert _scope(PIPELINE / "test_study_unit.py") == "tests/pipeline/test_study_unit.py"
     assert _scope(PIPELINE / "test_study_unit.py") != _scope(PIPELINE / "test_code_digest.py")
+
+
+def test_the_conformance_suite_goes_together() -> None:
+    scheduler = FilesAndRuns.__new__(FilesAndRuns)
+    names = ("test_predict", "test_rest")
+    scopes = {scheduler._split_scope(f"tests/serving/conformance/{name}.py::test_x") for name in names}
+    assert scopes == {"tests/serving/conformance"}

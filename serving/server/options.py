@@ -58,7 +58,8 @@ class SessionOptions:
 
     Attributes:
         config_file: a ConfigProto in protobuf text format, or None.
-        intra_op_threads, inter_op_threads: threads of one operation, and operations at once; 0 is TensorFlow's choice.
+        intra_op_threads: threads of one operation; 0 is TensorFlow's choice.
+        inter_op_threads: operations at once; 0 is twice as many as there are cores.
         gpu_memory_fraction: the share of a GPU's memory that is taken at once; 0 takes it as needed.
         tags: of the meta graph in a SavedModel.
         method_name_check: Classify and Regress take signatures of their own method_name only.
@@ -322,11 +323,11 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--batching_parameters_file", type=Path, metavar="FILE", help="BatchingParameters")
     group.add_argument("--tensorflow_session_config_file", type=Path, metavar="FILE", help="TensorFlow's ConfigProto")
     for name, what in (
-        ("tensorflow_session_parallelism", "threads of an operation, and operations at once"),
-        ("tensorflow_intra_op_parallelism", "threads of one operation"),
-        ("tensorflow_inter_op_parallelism", "operations at once"),
+        ("tensorflow_session_parallelism", "threads of an operation, and operations at once, 0 for the defaults"),
+        ("tensorflow_intra_op_parallelism", "threads of one operation, 0 for TensorFlow's choice"),
+        ("tensorflow_inter_op_parallelism", "operations at once, 0 for 2 x cores"),
     ):
-        group.add_argument(f"--{name}", type=_not_negative, default=0, help=f"{what}, 0 for TensorFlow's choice [0]")
+        group.add_argument(f"--{name}", type=_not_negative, default=0, help=f"{what} [0]")
     group.add_argument(
         "--per_process_gpu_memory_fraction",
         type=float,

@@ -6,6 +6,7 @@ TensorFlow is imported by `serve`, not with this module, so that `--help` and wr
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,9 @@ log = logging.getLogger("serving.server")
 _GRACE_S = 10.0
 """How long requests may go on after the signal to stop."""
 _START_POLL_S = 0.2
+_OPERATIONS_AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Unless a flag says otherwise. TensorFlow takes as many as there are cores; of several requests at once some wait for
+a part of their operation then, and leave a core idle. A request alone is no slower (benchmarks/bench_serving.py)."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -54,6 +58,7 @@ def serve(options: ServerOptions, *, ready: Callable[[str, str], None]) -> None:
     quieten_tensorflow()
     options, configs = _read_files(options)
     with _scheduler(options) as (scheduler, metrics), _open(options, configs, scheduler, metrics) as models:
+        gc.freeze()  # what TensorFlow's import left stays: looking through it takes a tenth of a second a time
         if _wait_for_models(models, stop):
             with _listening(models, metrics, options, configs) as where:
                 ready(",".join(models.names), where)
@@ -160,8 +165,8 @@ def _session_config(options: SessionOptions) -> Any:
         parse_text(options.config_file, config, flag="--tensorflow_session_config_file")
     if options.intra_op_threads:
         config.intra_op_parallelism_threads = options.intra_op_threads
-    if options.inter_op_threads:
-        config.inter_op_parallelism_threads = options.inter_op_threads
+    chosen = options.inter_op_threads or config.inter_op_parallelism_threads
+    config.inter_op_parallelism_threads = chosen or _OPERATIONS_AT_ONCE
     if options.gpu_memory_fraction:
         config.gpu_options.per_process_gpu_memory_fraction = options.gpu_memory_fraction
     else:

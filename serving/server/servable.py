@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -131,6 +132,8 @@ class Servable:
         """Frees the session and what it holds: variables, tables, threads."""
         self._calls.clear()
         self._session.close()
+        del self._session
+        gc.collect()  # a graph is a web of cycles, which would otherwise wait while the next versions load
 
     def _call(self, signature: str, outputs: Sequence[str]) -> tuple[Callable[..., Sequence[Any]], list[str]]:
         """Returns what computes these outputs from the inputs in sorted order, and the tensors that it gives."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -17,8 +18,8 @@ from data_schemas.wire import example_pb2
 from serving.client import ModelClient
 from serving.server.__main__ import main
 from serving.server.config import ModelConfig
-from serving.server.options import ServerOptions
-from serving.server.process import serve
+from serving.server.options import ServerOptions, SessionOptions
+from serving.server.process import _session_config, serve
 
 
 def publish(source: Path, base_path: Path, version: int) -> None:
@@ -146,3 +147,52 @@ def test_from_an_empty_folder_to_a_hot_reload_to_a_clean_end(start_server, toy_v
         "toy: version 1 unloaded",
         "toy: version 2 unloaded",
     ]
+
+
+def test_a_changed_configuration_file_is_taken_over_and_a_wrong_one_is_not(start_server, toy_versions, tmp_path):
+    file = tmp_path / "models.config"
+
+    def configure(labels):
+        new = file.with_suffix(".new")
+        new.write_text(
+            f'model_config_list {{ config {{ name: "toy" base_path: "{toy_versions}" model_platform: "tensorflow" '
+            f"model_version_policy {{ all {{}} }} {labels} }} }}"
+        )
+        new.rename(file)
+
+    configure('version_labels { key: "approved" value: 1 }')
+    flags = ("--model_config_file_poll_wait_seconds=1", "--allow_version_labels_for_unavailable_models=true")
+    server = start_server(f"--model_config_file={file}", *flags, "--noenable_model_warmup", "--num_load_threads=2")
+    address = server.wait_until_ready()
+    with ModelClient(address, "toy") as client:
+
+        def version():
+            rows = np.ones((1, 2), np.float32)
+            return client.call("row_sums", {"rows": rows}, version_label="approved").version
+
+        assert version() == 1
+        file.write_text("model_config_list {")
+        wait_for(lambda: "what is served stays" in server.log.read_text())
+        assert version() == 1
+        configure('version_labels { key: "approved" value: 2 }')
+        wait_for(lambda: version() == 2)
+    assert server.stop() == 0
+
+
+@pytest.mark.usefixtures("own_signals_and_environment")
+def test_labels_at_the_start_say_which_flag_they_need(toy_versions):
+    config = ModelConfig("toy", toy_versions, labels=(("approved", 1),))
+    with pytest.raises(ConfigurationError, match="need --allow_version_labels_for_unavailable_models=true"):
+        serve(ServerOptions((config,), port=0), ready=pytest.fail)
+
+
+def test_sessions_follow_the_flags_before_the_file_before_the_defaults(tmp_path):
+    file = tmp_path / "session.config"
+    file.write_text("inter_op_parallelism_threads: 7 intra_op_parallelism_threads: 3 allow_soft_placement: true")
+    default, of_file = _session_config(SessionOptions()), _session_config(SessionOptions(config_file=file))
+    flags = _session_config(SessionOptions(config_file=file, inter_op_threads=1, gpu_memory_fraction=0.5))
+    assert default.inter_op_parallelism_threads == 2 * os.cpu_count()
+    assert (of_file.inter_op_parallelism_threads, of_file.intra_op_parallelism_threads) == (7, 3)
+    assert (flags.inter_op_parallelism_threads, flags.intra_op_parallelism_threads) == (1, 3)
+    assert (default.gpu_options.allow_growth, flags.gpu_options.allow_growth) == (True, False)
+    assert flags.gpu_options.per_process_gpu_memory_fraction == 0.5
