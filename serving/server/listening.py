@@ -68,7 +68,8 @@ def start_grpc(answers: Answers, health_service: Health, options: ServerOptions)
     server = grpc.server(workers, options=[*unlimited, alone, *options.channel_arguments])
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(answers), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(answers), server)
-    health_pb2_grpc.add_HealthServicer_to_server(health_service.servicer, server)
+    if options.health:
+        health_pb2_grpc.add_HealthServicer_to_server(health_service.servicer, server)
     credentials = read_credentials(options.ssl_config_file) if options.ssl_config_file else None
     port = _add_port(server, address(options.host, options.port), credentials)
     if options.socket_path is not None:

@@ -16,7 +16,6 @@ log = logging.getLogger("serving.server")
 
 _THREADS = 4 * (os.cpu_count() or 1)
 _IGNORED = (
-    "enable_grpc_healthcheck_service",
     "enable_per_model_batching_parameters",
     "enable_profiler",
     "flush_filesystem_caches",
@@ -88,6 +87,7 @@ class ServerOptions:
         ssl_config_file: an SSLConfig in protobuf text format, for gRPC with TLS, or None.
         channel_arguments: further settings of gRPC.
         threads: how many requests are answered at once.
+        health: gRPC's health service answers as well.
         rest_port: the HTTP port, 0 for none.
         rest_threads: how many REST calls are answered at once.
         rest: how the REST interface behaves.
@@ -113,6 +113,7 @@ class ServerOptions:
     ssl_config_file: Path | None = None
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
     threads: int = _THREADS
+    health: bool = True
     rest_port: int = 0
     rest_threads: int = _THREADS
     rest: RestOptions = RestOptions()
@@ -152,6 +153,7 @@ def parse_options(arguments: Sequence[str]) -> ServerOptions:
         ssl_config_file=given.ssl_config_file,
         channel_arguments=given.grpc_channel_arguments,
         threads=given.grpc_max_threads,
+        health=given.enable_grpc_healthcheck_service,
         rest_port=given.rest_api_port,
         rest_threads=given.rest_api_num_threads,
         rest=RestOptions(
@@ -339,6 +341,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
 _BOOLEANS = {
     "allow_version_labels_for_unavailable_models": (False, "a label not in use may name a version not loaded yet"),
     "enable_batching": (False, "run requests in batches"),
+    "enable_grpc_healthcheck_service": (True, "gRPC's health service"),
     "enable_model_warmup": (True, "run a version's warm-up requests when it loads"),
     "enable_serialization_as_tensor_content": (False, "pack the numbers of answers in tensor_content"),
     "enable_signature_method_name_check": (False, "Classify and Regress check the signature's method_name"),

@@ -76,6 +76,14 @@ def test_a_model_without_a_version_is_not_serving(models, tmp_path):
         assert [health_of(channel, service) for service in services] == [NOT_SERVING, NOT_SERVING, SERVING]
 
 
+def test_the_health_service_can_be_switched_off(models):
+    with serving(models, health=False) as (_, port), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            health_of(channel, "")
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert newest(channel) == 4
+
+
 def test_nothing_is_serving_any_more_when_the_server_stops(models):
     with serving(models) as (health, port), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         health.stop()

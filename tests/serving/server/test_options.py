@@ -81,6 +81,8 @@ def test_defaults_are_those_of_tensorflow_model_server_but_the_address_is_local(
     assert (options.poll_interval_s, options.load_retries, options.retry_interval_s) == (1, 5, 60)
     assert (options.batching, options.allow_unused_labels, options.warm_up_iterations) == (False, False, 1)
     assert options.rest.timeout_s == 30
+    assert options.health
+    assert not parse_options([BASE, "--enable_grpc_healthcheck_service=false"]).health
 
 
 def test_a_config_file_goes_before_a_base_path():
