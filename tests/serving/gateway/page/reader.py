@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 
 
 class Reader:
@@ -27,6 +28,14 @@ class Reader:
     @property
     def panel(self):
         return self.page.get_by_role("complementary", name="Findings")
+
+    def wait_for_cases(self, *names):
+        """Waits until the worklist has these cases, in this order; a script of a test cannot, by the page's policy."""
+        rows = self.page.locator(".case strong")
+        until = time.monotonic() + 30
+        while rows.all_inner_texts() != list(names):
+            assert time.monotonic() < until, f"the worklist has {rows.all_inner_texts()} and not {names}"
+            self.page.wait_for_timeout(50)
 
     def press(self, *keys):
         self.canvas.focus()

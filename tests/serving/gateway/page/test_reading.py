@@ -144,10 +144,10 @@ def test_reader_mode_keeps_the_models_say_off_the_page_until_an_opinion_was_give
     first = gateway.add(Picture(ramp()))
     gateway.add(Picture(ramp()), findings=[finding("nodule", 0.01), finding("cavity", 0.01)])
     reader.open()
-    assert reader.page.locator(".case strong").all_inner_texts() == ["Case 1", "Case 2"]
+    reader.wait_for_cases("Case 1", "Case 2")
     reader.page.get_by_role("switch", name="Reader mode").check(force=True)
     reader.page.get_by_text("Newest first, without flags").wait_for()
-    reader.page.wait_for_function("document.querySelector('.case strong').textContent === 'Case 2'")
+    reader.wait_for_cases("Case 2", "Case 1")
     assert "order=newest" in gateway.asked[-1]
     reader.page.get_by_role("button", name=re.compile("Case 1")).click()
     reader.panel.get_by_role("heading", name="Your opinion first").wait_for()
@@ -174,6 +174,7 @@ def test_reader_mode_keeps_the_models_say_off_the_page_until_an_opinion_was_give
     assert first.feedback[0].kind == "opinion"
     reader.page.reload()
     table.wait_for()
+    reader.wait_for_cases("Case 2", "Case 1")
     assert "▲" not in reader.page.get_by_role("navigation", name="Worklist").inner_text()
 
 

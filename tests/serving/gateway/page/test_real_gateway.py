@@ -90,10 +90,10 @@ def test_in_reader_mode_the_opinion_comes_first_and_a_case_can_be_deleted(reader
         ["no", "▲ flagged"],
         ["yes", "○ not flagged"],
     ]
-    before = reader.page.locator(".case").count()
+    names = reader.page.locator(".case strong").all_inner_texts()
     reader.panel.get_by_role("button", name="Delete…").click()
     reader.page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
-    reader.page.wait_for_function(f"document.querySelectorAll('.case').length === {before - 1}")
+    reader.wait_for_cases(*names[1:])
 
 
 def test_the_card_and_the_shipped_policy_are_the_gateways(reader, address):
