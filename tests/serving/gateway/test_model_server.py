@@ -1,0 +1,247 @@
+"""What a gateway does when its model server is away, comes back, or changes the model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from data_schemas.approvals import APPROVE, Approval, only_writer, record
+from data_schemas.digests import write_digests
+from data_schemas.errors import ModelServerAway, ModelVersionUnknown
+from data_schemas.model_files import ASSETS, EVALUATION_FILE
+from serving.client import ModelClient
+from serving.gateway.breaker import CircuitBreaker
+from serving.gateway.observability.metrics import Metrics
+from serving.gateway.problems import ProblemError
+from serving.gateway.served_models import ServedModel
+from serving.gateway.settings import GatewaySettings
+
+
+def settings(folder, address, **others):
+    return GatewaySettings(
+        model_server=address,
+        models=("judge",),
+        data_folder=folder,
+        decode_workers=1,
+        rate_per_minute=100_000,
+        **others,
+    )
+
+
+@pytest.fixture
+def own_models(judge_folders, tmp_path):
+    """A folder with version 1 of `judge`, and its evaluation, which this test may change."""
+    folder = tmp_path / "serving"
+    shutil.copytree(judge_folders / "judge", folder / "synthetic_chest")
+    assets = folder / "synthetic_chest" / "1" / ASSETS
+    assets.mkdir(exist_ok=True)
+    (assets / EVALUATION_FILE).write_text(json.dumps(evaluation()))
+    write_digests(folder / "synthetic_chest" / "1")
+    return folder
+
+
+def evaluation():
+    """Returns an evaluation of two findings, as the Pusher writes it."""
+
+    def estimate(value):
+        return {"value": value, "lower": value - 0.1, "upper": min(1.0, value + 0.1), "patients": 60, "note": ""}
+
+    def finding(sensitivity):
+        metrics = {"sensitivity": estimate(sensitivity), "specificity": estimate(0.9), "auroc": estimate(0.95)}
+        return {"operating_point": 0.4, "patients_with": 60, "patients_without": 90, "metrics": metrics}
+
+    return {
+        "unit": "image",
+        "cases": 200,
+        "patients": 150,
+        "findings": {"nodule": finding(0.8), "cavity": finding(0.7)},
+        "not_assessable": ["age group 0-17"],
+        "gates": ["nodule AUROC: met"],
+    }
+
+
+@pytest.fixture
+def away_gateway(serve_gateway, tmp_path):
+    """A gateway whose model server is not there."""
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    with serve_gateway(settings(tmp_path / "data", "127.0.0.1:1", samples=samples)) as client:
+        yield client
+
+
+def test_while_it_is_away_uploads_are_kept_and_predictions_are_503(away_gateway, upload, make_film):
+    at_once = upload(away_gateway, make_film())
+    assert at_once.status_code == 503
+    assert at_once.json()["type"] == "/problems/unavailable"
+    assert int(at_once.headers["retry-after"]) >= 1
+    assert away_gateway.get("/api/v1/studies").json()["total"] == 0
+    kept = upload(away_gateway, make_film(), predict="false")
+    assert kept.status_code == 201
+    address = kept.headers["location"]
+    asked = away_gateway.post(f"{address}/predictions", json={})
+    assert (asked.status_code, away_gateway.get(address).json()["status"]) == (503, "failed")
+    image = kept.json()["image_list"][0]["id"]
+    assert away_gateway.get(f"{address}/images/{image}/rendered").status_code == 200
+
+
+def test_while_it_is_away_models_are_not_available_and_a_sample_is_kept(away_gateway, make_film):
+    (model,) = away_gateway.get("/api/v1/models").json()["models"]
+    assert {name for name, value in model.items() if value is not None} == {"name", "available"}
+    assert model["available"] is False
+    assert away_gateway.get("/api/v1/models/judge/card").status_code == 503
+    assert away_gateway.get("/readyz").status_code == 503
+    (away_gateway.app_folder.parent / "samples" / "film.dcm").write_bytes(make_film())
+    sample = away_gateway.post("/api/v1/samples")
+    assert sample.status_code == 201
+    assert (sample.json()["status"], sample.json()["sample"]) == ("uploaded", True)
+
+
+def test_after_some_failures_the_server_is_left_alone_and_answers_come_at_once(away_gateway):
+    for _ in range(6):
+        away_gateway.get("/api/v1/models/judge/card")
+    began = time.monotonic()
+    answer = away_gateway.get("/api/v1/models/judge/card")
+    assert time.monotonic() - began < 0.5
+    assert "did not answer the last calls" in answer.json()["detail"]
+
+
+def test_a_server_that_comes_back_is_asked_again(serve_gateway, start_server, own_models, tmp_path, upload, make_film):
+    flags = ("--model_name=judge", f"--model_base_path={own_models / 'synthetic_chest'}")
+    server = start_server(*flags)
+    address = server.wait_until_ready()
+    with serve_gateway(settings(tmp_path / "data", address)) as client:
+        assert upload(client, make_film()).status_code == 201
+        server.stop()
+        assert upload(client, make_film()).status_code == 503
+        again = start_server(*flags, f"--port={address.rsplit(':', 1)[1]}")
+        again.wait_until_ready()
+        answers = []
+        for _ in range(100):
+            answers.append(upload(client, make_film()).status_code)
+            if answers[-1] == 201:
+                break
+            time.sleep(0.2)
+        assert answers[-1] == 201
+        assert set(answers) <= {503, 201}
+
+
+def test_a_reload_in_the_middle_gives_every_case_one_version(
+    serve_gateway, start_server, own_models, export_judge, tmp_path, upload, make_film
+):
+    """Forty cases of two images, while version 2 takes over: none fails, and none mixes two versions."""
+    flags = (
+        "--model_name=judge",
+        f"--model_base_path={own_models / 'synthetic_chest'}",
+        "--file_system_poll_wait_seconds=1",
+    )
+    address = start_server(*flags).wait_until_ready()
+    export_judge(tmp_path / "next", "image", 0.25)
+    with serve_gateway(settings(tmp_path / "data", address)) as client:
+        late = threading.Timer(0.5, lambda: shutil.copytree(tmp_path / "next", own_models / "synthetic_chest" / "2"))
+        late.start()
+        versions, began = [], time.monotonic()
+        while len(versions) < 40 or (2 not in versions and time.monotonic() - began < 60):
+            case = upload(client, make_film(1000), make_film(1000)).json()
+            (prediction,) = case["predictions"]
+            versions.append(prediction["model"]["version"])
+            scores = {
+                round(finding["probability"], 5)
+                for image in prediction["images"]
+                for finding in image["findings"]
+                if finding["name"] == "nodule"
+            }
+            assert len(scores) == 1, scores
+        late.join()
+    assert set(versions) == {1, 2}
+    assert versions == sorted(versions)
+
+
+def test_test_results_and_the_approval_come_with_a_prediction(
+    serve_gateway, start_server, own_models, tmp_path, upload, make_film
+):
+    address = start_server(
+        "--model_name=judge", f"--model_base_path={own_models / 'synthetic_chest'}"
+    ).wait_until_ready()
+    with serve_gateway(settings(tmp_path / "data", address, serving_root=own_models)) as client:
+        (prediction,) = upload(client, make_film()).json()["predictions"]
+        nodule = next(one for one in prediction["findings"] if one["name"] == "nodule")
+        assert nodule["sensitivity"] == {"value": 0.8, "lower": 0.7, "upper": 0.9, "patients": 60, "note": ""} | {
+            "lower": pytest.approx(0.7),
+            "upper": pytest.approx(0.9),
+        }
+        assert prediction["not_assessable"] == ["age group 0-17"]
+        card = client.get("/api/v1/models/judge/card").json()
+        assert (card["test_patients"], card["gates"]) == (150, ["nodule AUROC: met"])
+        assert card["findings"][1]["metrics"]["auroc"]["value"] == 0.95
+        assert card["model"]["approved"] is False
+
+
+def test_the_label_approved_is_asked_for_first(judge_server, tmp_path):
+    asked = []
+
+    class Approving(ModelClient):
+        """Answers as a server that has the label, which the version 1 carries."""
+
+        def describe_version(self, *, version=None, version_label=None):
+            asked.append(version_label)
+            return super().describe_version(version=version)
+
+    model = ServedModel(Approving(judge_server, "judge"), CircuitBreaker(), Metrics())
+    current = model.current("id")
+    assert (current.version, current.approved, asked) == (1, True, ["approved"])
+    model.close()
+
+
+def test_who_approved_is_told_of_the_version_that_is_approved_alone(tmp_path):
+    from serving.gateway.version_facts import VersionFacts
+
+    approval = Approval(
+        model="synthetic_chest",
+        version=3,
+        by="A. Radiologist",
+        role="head of radiology",
+        statement="Tried on 50 cases.",
+        at=datetime(2026, 11, 24, tzinfo=timezone.utc),
+        digest="0" * 64,
+    )
+    with only_writer(tmp_path):
+        record(tmp_path, APPROVE, approval)
+    facts = VersionFacts(tmp_path)
+    assert facts.approval("synthetic_chest", 3).by == "A. Radiologist"
+    assert facts.approval("synthetic_chest", 4) is None
+    (tmp_path / "audit.jsonl").write_text("{}\n")
+    assert facts.approval("synthetic_chest", 3) is None
+
+
+class Failing:
+    """Stands for a client whose calls fail."""
+
+    model_name = "judge"
+
+    def __init__(self, error):
+        self.error = error
+
+    def with_request_id(self, request_id):
+        return self
+
+    def call(self):
+        raise self.error
+
+
+def test_a_version_that_is_gone_passes_and_does_not_open_the_breaker():
+    model = ServedModel(Failing(ModelVersionUnknown("gone")), CircuitBreaker(failures=1), Metrics())
+    for _ in range(3):
+        with pytest.raises(ModelVersionUnknown):
+            model.ask("id", lambda client: client.call())
+
+
+def test_a_server_that_is_away_opens_it():
+    model = ServedModel(Failing(ModelServerAway("away")), CircuitBreaker(failures=1), Metrics())
+    for words in ("does not answer", "did not answer the last calls"):
+        with pytest.raises(ProblemError, match=words):
+            model.ask("id", lambda client: client.call())
