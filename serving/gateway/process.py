@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from serving.gateway.settings import GatewaySettings
 _GRACE_S = 30
 """How long requests may go on after the signal to stop: as long as Kubernetes waits."""
 _KEEP_ALIVE_S = 15
+_SWITCH_S = 0.001
+"""How long a thread may keep the interpreter from the event loop; Python's own 5 ms add up among busy threads."""
 _MAX_HEADER_BYTES = 32 * 1024
 """Of a request's line and headers together; tokens of some issuers have 10 KiB."""
 
@@ -94,6 +97,7 @@ def serve_gateway(
     check_listener(listener, settings)
     config = _web_server(app, settings, listener)
     _load(config)
+    sys.setswitchinterval(_SWITCH_S)
     with listening or listen(listener) as taken:
         port = taken.getsockname()[1]
         _Server(config, lambda: ready(f"{listener.scheme}://{_bracketed(listener.host)}:{port}")).run([taken])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
 import anyio
+from anyio import CapacityLimiter
 from fastapi import Request
 from pydantic import Field, ValidationError
 from python_multipart.exceptions import FormParserError
@@ -56,13 +57,14 @@ class Upload:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-async def receive(request: Request, folder: Path, limits: Limits) -> Upload:
+async def receive(request: Request, folder: Path, limits: Limits, writers: CapacityLimiter) -> Upload:
     """Returns an upload once all of it has come.
 
     Args:
         request: its body is read once, in pieces.
         folder: receives the files.
         limits: of the upload.
+        writers: threads that may parse and write at a time: few, since each keeps the event loop from the interpreter.
 
     Raises:
         ProblemError: UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST, TOO_LARGE, or INVALID for a field that is none.
@@ -76,9 +78,9 @@ async def receive(request: Request, folder: Path, limits: Limits) -> Upload:
                 raise ProblemError(TOO_LARGE, f"an upload has at most {limits.request_bytes} bytes: send fewer files")
             pending += chunk
             if len(pending) >= _BLOCK:
-                await anyio.to_thread.run_sync(receiver.feed, bytes(pending))
+                await anyio.to_thread.run_sync(receiver.feed, bytes(pending), limiter=writers)
                 pending.clear()
-        await anyio.to_thread.run_sync(receiver.finish, bytes(pending))
+        await anyio.to_thread.run_sync(receiver.finish, bytes(pending), limiter=writers)
     except ClientDisconnect as error:
         raise ProblemError(BAD_REQUEST, "the connection ended before the upload did") from error
     finally:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+from anyio import CancelScope, CapacityLimiter, to_thread
 
 from data_schemas.errors import ConfigurationError
 
@@ -21,12 +23,16 @@ class WorkFolders:
     Args:
         data_folder: of the gateway.
 
+    Attributes:
+        writers: threads that write uploads.
+
     Raises:
         ConfigurationError: it cannot be written.
     """
 
     def __init__(self, data_folder: Path) -> None:
         self._root = data_folder / "work"
+        self.writers = CapacityLimiter(2)
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -40,6 +46,16 @@ class WorkFolders:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    @asynccontextmanager
+    async def upload_folder(self) -> AsyncIterator[Path]:
+        """Yields one as `folder` does, made and removed in a thread: to remove an upload takes the disk a while."""
+        path = Path(await to_thread.run_sync(lambda: tempfile.mkdtemp(dir=self._root)))
+        try:
+            yield path
+        finally:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(lambda: shutil.rmtree(path, ignore_errors=True))
 
     def remove_left_over(self, now: float | None = None) -> None:
         """Removes what processes that were killed have left."""

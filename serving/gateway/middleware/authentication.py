@@ -61,10 +61,10 @@ class Authentication:
         try:
             return await self._authenticator.principal(_token(scope))
         except InvalidToken as error:
-            raise self._refused(scope) from error
+            raise await self._refused(scope) from error
 
-    def _refused(self, scope: Scope) -> ProblemError:
-        wait = self._failures.seconds_to_wait(peer(scope))
+    async def _refused(self, scope: Scope) -> ProblemError:
+        wait = await self._failures.seconds_to_wait(peer(scope))
         if wait:
             detail = f"Too many wrong tokens came from your address: wait {wait} s."
             return ProblemError(TOO_MANY, detail, headers={"Retry-After": str(wait)})

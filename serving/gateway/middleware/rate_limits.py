@@ -32,7 +32,7 @@ class RateLimits:
             ProblemError: TOO_MANY.
         """
         if scope["type"] == "http" and scope["path"] not in _UNCOUNTED:
-            wait = self._rate.seconds_to_wait(_who(scope))
+            wait = await self._rate.seconds_to_wait(_who(scope))
             if wait:
                 detail = f"You asked more often than is taken: wait {wait} s."
                 raise ProblemError(TOO_MANY, detail, headers={"Retry-After": str(wait)})

@@ -71,7 +71,7 @@ class Refusals:
 
     async def _note(self, scope: Scope, status: int) -> None:
         self._metrics.refused.labels(str(status)).inc()
-        if self._rate.seconds_to_wait(peer(scope)):
+        if await self._rate.seconds_to_wait(peer(scope)):
             return
         refusal = Refusal(self._principal(scope), route_template(scope), status, request_id(scope))
         try:

@@ -56,9 +56,9 @@ async def create_study(
     """
     settings = gateway.settings
     gateway.decoding.check_admitting()
-    with gateway.folders.folder() as folder:
+    async with gateway.folders.upload_folder() as folder:
         limits = Limits(settings.max_request_bytes, settings.max_file_bytes, settings.max_files)
-        upload = await receive(request, folder, limits)
+        upload = await receive(request, folder, limits, gateway.folders.writers)
         fields, declared = checked_fields(upload.fields)
         asked = NewCase(model=gateway.models.named(fields.model), predict=fields.predict == "true", declared=declared)
         case = await _new_case(gateway, asked, upload.files, folder, principal=principal, request_id=request_id)
@@ -80,7 +80,7 @@ async def create_sample(
     files = await asyncio.to_thread(sample_files, gateway.settings.samples)
     if not files:
         raise ProblemError(NOT_FOUND, "the gateway was given no samples: set RADFLOW_GATEWAY_SAMPLES to a folder")
-    with gateway.folders.folder() as folder:
+    async with gateway.folders.upload_folder() as folder:
         copy = folder / "file0"
         await asyncio.to_thread(lambda: copy.write_bytes(files[gateway.samples.next(len(files))].read_bytes()))
         asked = NewCase(model=gateway.models.named(None), predict=True, declared=Declared(), sample=True)
