@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -158,6 +159,7 @@ def make_engine(url: URL, *, lock_wait_s: float = LOCK_WAIT_S, pooled: bool = Tr
     engine = create_engine(
         url.set(query={}), connect_args=_connect_arguments(url, pooled), pool_pre_ping=pooled, **pool
     )
+    _ping_past_resets(engine)
     limits = {"lock_timeout": lock_wait_s, "statement_timeout": _STATEMENT_S} if pooled else {}
     _on_connect(engine, [f"SET {name} = {round(seconds * 1000)}" for name, seconds in limits.items()])
     return engine
@@ -183,6 +185,19 @@ def _sqlite_engine(url: URL, lock_wait_s: float, pool: Mapping[str, Any]) -> Eng
 
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _ping_past_resets(engine: Engine) -> None:
+    """Has a connection that the server reset taken for a lost one: pg8000 raises OSError, which no dialect knows."""
+    ping = engine.dialect.do_ping
+
+    def alive(dbapi_connection: DBAPIConnection) -> bool:
+        try:
+            return ping(dbapi_connection)
+        except OSError:
+            return False
+
+    engine.dialect.do_ping = alive  # type: ignore[method-assign]
 
 
 def _on_connect(engine: Engine, statements: list[str]) -> None:

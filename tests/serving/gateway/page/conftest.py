@@ -43,9 +43,12 @@ class Served:
         self.socket.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window, for one file.
+
+    As long as Playwright is open, its event loop counts as running, and `asyncio.run` refuses in other tests.
+    """
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -6,6 +6,7 @@ import stat
 import time
 from datetime import datetime, timedelta, timezone
 
+import pg8000
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -159,6 +160,20 @@ def test_a_connection_that_the_server_cut_is_opened_anew(store, postgresql_url, 
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'radflow-gateway'"
     )
     assert store.case(case_id, READER).id == case_id
+
+
+@ON_POSTGRESQL
+def test_a_pooled_connection_that_was_reset_is_opened_anew(store, database_url, monkeypatch):
+    case_id, execute = add(store), pg8000.Cursor.execute
+    resets = [ConnectionResetError(104, "Connection reset by peer")]
+
+    def reset_once(cursor, *arguments, **options):
+        if resets:
+            raise resets.pop()
+        return execute(cursor, *arguments, **options)
+
+    monkeypatch.setattr(pg8000.Cursor, "execute", reset_once)
+    assert store.case(case_id, READER).id == case_id and not resets
 
 
 def test_a_wrong_password_or_database_is_unavailable_and_not_repeated(postgresql_server):
