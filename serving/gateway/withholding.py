@@ -20,6 +20,7 @@ _UNKNOWN: Mapping[WithheldCode, Fact] = {
     "view_unknown": "view",
     "age_unknown": "age_years",
 }
+_NAMES: Mapping[Fact, str] = {"modality": "the modality", "view": "the view", "age_years": "the patient's age"}
 _MISMATCH: Mapping[WithheldCode, Fact] = {
     "modality_mismatch": "modality",
     "view_mismatch": "view",
@@ -76,7 +77,10 @@ def withheld(
         used: facts that were stated: where one of them does not fit, it may be stated anew.
     """
     ordered = [code for code in ORDER if code in codes]
-    sentences = [sentence(code, task) for code in ordered if code != "not_accepted"]
+    unknown = [_NAMES[_UNKNOWN[code]] for code in ordered if code in _UNKNOWN]
+    sentences = [sentence(code, task) for code in ordered if code != "not_accepted" and code not in _UNKNOWN]
+    if unknown:
+        sentences.append(_unknown(unknown))
     if "not_accepted" in codes:
         sentences += dict.fromkeys(refusal.reason for refusal in refusals if refusal_code(refusal) == "not_accepted")
     declare = [
@@ -94,10 +98,16 @@ def sentence(code: WithheldCode, task: Task) -> str:
         "modality_mismatch": f"the modality is not one that the model reads ({', '.join(task.modalities)})",
         "view_mismatch": f"the view is not one that the model reads ({', '.join(task.views)})",
         "age_mismatch": f"the patient is not of the ages that the model is for ({ages[0]:g} to {ages[1]:g} years)",
-        "modality_unknown": "the file does not say the modality: state it",
-        "view_unknown": "the file does not say the view: state it",
-        "age_unknown": "the file does not say the patient's age: state it",
+        "modality_unknown": _unknown([_NAMES["modality"]]),
+        "view_unknown": _unknown([_NAMES["view"]]),
+        "age_unknown": _unknown([_NAMES["age_years"]]),
         "out_of_distribution": "an image does not look like those that the model was made from",
         "burned_in_text": "text was found in the pixels, which may name the patient and mislead the model",
         "not_accepted": "the model does not take such an image",
     }[code]
+
+
+def _unknown(names: Sequence[str]) -> str:
+    *first, last = names
+    said = f"{', '.join(first)} and {last}" if first else last
+    return f"the file does not say {said}: state {'them' if first else 'it'}"

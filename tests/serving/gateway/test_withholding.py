@@ -40,6 +40,13 @@ def test_what_does_not_fit_is_said_and_no_score_is_shown(gateway, upload, make_f
     assert prediction["withheld"]["declare"] == names.get(code, [])
 
 
+def test_several_facts_that_a_file_does_not_say_are_one_sentence(gateway, upload, make_film):
+    prediction = latest(upload(gateway, make_film(Modality=None, ViewPosition=None, PatientAge=None)).json())
+    assert prediction["withheld"]["message"] == (
+        "No scores are shown: the file does not say the modality, the view and the patient's age: state them."
+    )
+
+
 def test_an_image_unlike_those_of_the_model_is_out_of_distribution(gateway, upload, make_film):
     prediction = latest(upload(gateway, make_film(4000)).json())
     assert prediction["withheld"]["codes"] == ["out_of_distribution"]
