@@ -89,13 +89,18 @@ function Tested({ findings }: { findings: TestedFinding[] }) {
             <tr key={finding.name}>
               <th scope="row">{finding.name}</th>
               <td>{finding.patients_with ?? "?"}, {finding.patients_without ?? "?"}</td>
-              {shown.map(([name]) => <td key={name}>{(name === "auroc" ? estimateOfOne : estimate)(finding.metrics[name] ?? null)}</td>)}
+              {shown.map(([name]) => <td key={name}>{onTwoLines((name === "auroc" ? estimateOfOne : estimate)(finding.metrics[name] ?? null))}</td>)}
             </tr>
           ))}
         </tbody>
       </table>
     </div>
   );
+}
+
+/** The interval below its value, so that five of them fit side by side. */
+function onTwoLines(estimated: string): string {
+  return estimated.replace(" (", "\n(");
 }
 
 function day(iso: string): string {
