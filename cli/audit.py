@@ -107,7 +107,8 @@ def _verify_one(name: str, entries: Iterator[AuditEntry], missing: dict[str, Non
         last = check_chain(looked_at())
     except AuditBroken as error:
         raise AuditBroken(f"{name}: {error}") from error
-    print(f"{name}: {0 if last is None else last.number:,} entries, unbroken")
+    number = 0 if last is None else last.number
+    print(f"{name}: {number:,} {'entry' if number == 1 else 'entries'}, unbroken")
     if last is not None:
         print(f"  first {first[0].at.isoformat()}, last {last.at.isoformat()}")
     missing.pop(GENESIS, None)  # noted of a log that was still empty
