@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from data_schemas.errors import ConfigurationError, DataRefused, ImageRejected, Unsupported
 from data_schemas.features import STUDY, UNKNOWN, slice_feature
-from data_schemas.model_files import ASSETS, DESCRIPTION_FILE, TRAINING_DATA_FILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from data_schemas.description import ModelDescription
     from data_schemas.task import Labels, Task
-    from data_schemas.training_data import TrainingData
     from evaluation.summary import Cases
     from imaging.example import TrainingExample
     from imaging.manifest import ManifestRow
@@ -61,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigurationError: there is no model, it cannot be loaded, or the manifest is wrong.
         DataRefused: not one image could be used.
     """
+    from data_schemas.description import read_description
     from data_schemas.served_folder import resolve_version
     from imaging.manifest import read_manifest
     from reports.external_validation import reasons_text
@@ -70,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None and not arguments.report.absolute().parent.is_dir():
         raise ConfigurationError(f"--report {arguments.report}: there is no folder {arguments.report.parent}; make it")
     version = resolve_version(arguments.model)
-    description = _description(version)
+    description = read_description(version)
     manifest = read_manifest(arguments.manifest, description.task)
     rows = manifest.rows
     if manifest.without_consent:
@@ -101,13 +100,14 @@ def _report(version: Path, description: ModelDescription, tally: Tally, images: 
     """Returns what is said of the model on these cases, and of the images beside those that it was trained on."""
     import numpy as np
 
+    from data_schemas.training_data import read_served_training_data
     from evaluation.differences import Judged
     from evaluation.evaluation import evaluate
     from evaluation.judged import at_declared_prevalence
     from evaluation.shift import shifts
     from reports.external_validation import ExternalValidation, Shift
 
-    task, there = description.task, _training_data(version)
+    task, there = description.task, read_served_training_data(version)
     judged = Judged(at_declared_prevalence(tally.cases(), description), description.operating_points)
     evaluation = evaluate(judged, task.labels, slices=task.slices, unit=task.unit)
     patients = np.array(images.patients)
@@ -119,14 +119,6 @@ def _report(version: Path, description: ModelDescription, tally: Tally, images: 
     return ExternalValidation(
         version.name, description, evaluation, tally.prevalence(task.labels), tally.rejected, shift
     )
-
-
-def _training_data(version: Path) -> TrainingData | None:
-    """Returns what the model's training images were like; None for a model that does not say."""
-    from data_schemas.training_data import TrainingData
-
-    path = version / ASSETS / TRAINING_DATA_FILE
-    return TrainingData.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 @dataclass
@@ -357,26 +349,6 @@ def _read(data: bytes, *, row: ManifestRow, task: Task, pseudonyms: Pseudonyms) 
     from imaging.example import training_examples
 
     return _Read(row, training_examples(data, row=row, task=task, pseudonyms=pseudonyms))
-
-
-def _description(version: Path) -> ModelDescription:
-    """Returns what the model says of itself, without loading it.
-
-    Raises:
-        ConfigurationError: it says nothing.
-    """
-    from pydantic import ValidationError
-
-    from data_schemas.description import ModelDescription
-
-    path = version / ASSETS / DESCRIPTION_FILE
-    try:
-        return ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise ConfigurationError(
-            f"{path} does not describe a model of this version of Radflow ({type(error).__name__}): "
-            "give a folder that `radflow run` pushed"
-        ) from error
 
 
 def _say(progress: TextIO, done: int, total: int) -> None:

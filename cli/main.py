@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("cli.key", "make, list or revoke a key of the gateway's API"),
     "predict": ("cli.predict", "send images to a model server and print its scores"),
     "feedback": ("cli.feedback", "write the cases that readers reviewed as a manifest, to train or judge on"),
+    "drift": ("cli.drift", "say whether what was served is still like what the model was trained and tested on"),
     "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),
     "tasks": ("cli.tasks", "list, show and check tasks"),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
+from data_schemas.errors import ConfigurationError
+from data_schemas.model_files import ASSETS, DESCRIPTION_FILE
 from data_schemas.task import Task
 
 
@@ -101,3 +104,22 @@ class ModelDescription(_Said):
     def scores_prevalence(self) -> dict[str, float]:
         """The prevalence that `scores` hold at, by label."""
         return self.deployment_prevalence or self.prevalence
+
+
+def read_description(version_dir: Path) -> ModelDescription:
+    """Returns what a pushed version says of itself, without loading it.
+
+    Args:
+        version_dir: `OUTPUT/serving/TASK/VERSION`.
+
+    Raises:
+        ConfigurationError: it says nothing.
+    """
+    path = version_dir / ASSETS / DESCRIPTION_FILE
+    try:
+        return ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise ConfigurationError(
+            f"{path} does not describe a model of this version of Radflow ({type(error).__name__}): "
+            "give a folder that `radflow run` pushed"
+        ) from error

@@ -5,9 +5,13 @@ External data is held against it. Nothing in it is about one patient: extremes a
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data_schemas import features
+from data_schemas.errors import ModelAltered
+from data_schemas.model_files import ASSETS, TRAINING_DATA_FILE
 
 NUMBERS = (features.MEAN, features.STANDARD_DEVIATION, features.SHARPNESS, features.BORDER_SHARE, features.AGE_YEARS)
 """Features of which quantiles are kept; the mean and standard deviation of an image are its brightness and contrast."""
@@ -49,3 +53,23 @@ class TrainingData(BaseModel):
     patients: int
     numbers: dict[str, Numbers]
     shares: dict[str, dict[str, float]]
+
+
+def read_served_training_data(version_dir: Path) -> TrainingData | None:
+    """Returns what a pushed version's training images were like; None for one that does not say.
+
+    Args:
+        version_dir: `OUTPUT/serving/TASK/VERSION`.
+
+    Raises:
+        ModelAltered: the file is there and is not what the Trainer writes.
+    """
+    path = version_dir / ASSETS / TRAINING_DATA_FILE
+    try:
+        return TrainingData.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValidationError) as error:
+        raise ModelAltered(
+            f"{path} cannot be read ({type(error).__name__}): put the version's files back from where they were pushed"
+        ) from error

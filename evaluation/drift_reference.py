@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.served_evaluation import ServedScores
 from data_schemas.training_data import FEWEST, NAMES, Numbers, TrainingData
 from evaluation.binning import NOTHING, Table, binned, binned_at_quantiles, valued, valued_by_shares
 from evaluation.drift_sample import Sample, Values, as_served_age, rate
@@ -64,21 +64,6 @@ class KnownReference:
         return rate(self._all.flags[finding], self._all.case_patients)
 
 
-@dataclass(frozen=True)
-class PublishedScores:
-    """A finding's scores and flags on the test split, as far as they are published.
-
-    Attributes:
-        patients: of the test split.
-        scores: quantiles.
-        flagged: share of the cases.
-    """
-
-    patients: int
-    scores: Numbers
-    flagged: float
-
-
 class PublishedReference:
     """What a served version carries of its training images and test scores: quantiles and shares.
 
@@ -87,7 +72,7 @@ class PublishedReference:
         tested: by finding; none for a version that does not say.
     """
 
-    def __init__(self, training: TrainingData | None, tested: Mapping[str, PublishedScores]) -> None:
+    def __init__(self, training: TrainingData | None, tested: Mapping[str, ServedScores]) -> None:
         self._training, self._tested = training, tested
 
     def feature(self, name: str, served: Values) -> Table:
@@ -109,7 +94,8 @@ class PublishedReference:
         if finding not in self._tested:
             return NOTHING
         tested = self._tested[finding]
-        return binned_at_quantiles(tested.scores, tested.patients, served)
+        quantiles = Numbers(known=tested.patients, quantiles=tested.quantiles)
+        return binned_at_quantiles(quantiles, tested.patients, served)
 
     def flags(self, finding: str, served: Values) -> Table:
         """Returns patients who are flagged and who are not."""

@@ -46,6 +46,20 @@ def out_of_a_hundred(estimate: Estimate) -> str:
     return f"{said} ({100 * estimate.lower:.0f} to {100 * estimate.upper:.0f})"
 
 
+def share(value: float | None) -> str:
+    """Returns `12.5 %`."""
+    return NOT_DEFINED if value is None else f"{100 * value:.1f} %"
+
+
+def share_with_interval(estimate: Estimate) -> str:
+    """Returns `12.5 % (8.0 to 17.5)`, or why there is no value."""
+    if estimate.value is None:
+        return estimate.note or NOT_DEFINED
+    if estimate.lower is None or estimate.upper is None:
+        return share(estimate.value)
+    return f"{share(estimate.value)} ({100 * estimate.lower:.1f} to {100 * estimate.upper:.1f})"
+
+
 def count(number_of: int, noun: str) -> str:
     """Returns `1 patient`, `2 patients`."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else f"{noun}s"

@@ -15,17 +15,10 @@ from reports.chapters.performance import performance
 from reports.chapters.slices import slices
 from reports.estimates import count, listed, with_interval
 from reports.external_validation import ExternalValidation
+from reports.feature_names import feature_name
 from reports.page import Cell, Chapter, Contents, Facts, Figures, Section, Table, Tag, Verdict, render_page
 from reports.plots import BLUE, GREY, figure, svg
 from reports.report_data import ReportData
-
-FEATURE_NAMES = {
-    "mean": "brightness (mean)",
-    "standard_deviation": "contrast (standard deviation)",
-    "sharpness": "sharpness",
-    "border_share": "border",
-    "age_years": "age in years",
-}
 
 
 def external_page(validation: ExternalValidation) -> str:
@@ -74,7 +67,7 @@ def _verdict(validation: ExternalValidation) -> Verdict:
         f"specificity {with_interval(metrics['specificity'])}."
         for finding, metrics in validation.summary.findings.items()
     ]
-    shifted = [_name(one) for one in validation.shift.features or () if one.shifted]
+    shifted = [feature_name(one.feature) for one in validation.shift.features or () if one.shifted]
     if validation.shift.features is None:
         parts.append("The model does not say what its training images were like.")
     elif shifted:
@@ -116,7 +109,7 @@ def _shift(validation: ExternalValidation) -> list[Section]:
     if found is None:
         return [Table("Features", ("",), [("The model does not say what its training images were like.",)])]
     rows: list[list[Cell]] = [
-        [_name(one), _number(one.distance), _number(one.chance), _tag(one), _where(one)] for one in found
+        [feature_name(one.feature), _number(one.distance), _number(one.chance), _tag(one), _where(one)] for one in found
     ]
     scope = validation.description.scope
     if validation.shift.out_of_scope is not None and scope is not None:
@@ -131,7 +124,14 @@ def _shift(validation: ExternalValidation) -> list[Section]:
         parts.append(
             Figures(
                 "Where the images lie",
-                [figure(_name(one), quantiles_svg(one), f"Quantiles of {_name(one)}: {_where(one)}") for one in drawn],
+                [
+                    figure(
+                        feature_name(one.feature),
+                        quantiles_svg(one),
+                        f"Quantiles of {feature_name(one.feature)}: {_where(one)}",
+                    )
+                    for one in drawn
+                ],
                 note="Thick: the middle half of the images; thin: 5 to 95 %; dot: the median.",
             )
         )
@@ -177,10 +177,6 @@ def _tag(shift: FeatureShift) -> Cell:
     if shift.distance is None:
         return "not known"
     return Tag("shifted", "warn") if shift.shifted else "alike"
-
-
-def _name(shift: FeatureShift) -> str:
-    return FEATURE_NAMES.get(shift.feature, shift.feature.replace("_", " "))
 
 
 def _number(value: float | None) -> str:

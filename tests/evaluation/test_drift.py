@@ -8,65 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.drift_population import SCOPE, known_reference, published_reference, sample
 from data_schemas.drift_limits import DriftLimits
-from data_schemas.training_data import LEVELS, NAMES, NUMBERS, Numbers
-from evaluation.drift import ExpectedScope, drift
-from evaluation.drift_reference import KnownReference, PublishedReference, PublishedScores
-from evaluation.drift_sample import Sample, as_served_age
-from evaluation.shift import training_data
+from data_schemas.training_data import NAMES, NUMBERS
+from evaluation.drift import drift
+from evaluation.drift_reference import KnownReference, PublishedReference
+from evaluation.drift_sample import as_served_age
 
-FINDINGS = ("nodule", "cavity")
-SCOPE = ExpectedScope(0.01, 100)
-TRAINING, TESTED, DRAWS = 1000, 300, 1000
-
-
-def sample(seed, patients, *, images=2.0, brightness=0.0, age=0.0, prevalence=0.2, withheld=0.02, out_of_scope=0.01):
-    """Returns patients with one or more images that resemble each other, two findings and their scores.
-
-    `brightness` is in standard deviations between images, `age` in years (one standard deviation is 18).
-    """
-    rng = np.random.default_rng(seed)
-    who = np.repeat(np.arange(patients), 1 + rng.poisson(images - 1, patients))
-    count = len(who)
-    looks = 0.8 * rng.normal(size=(patients, 4))[who] + 0.6 * rng.normal(size=(count, 4))
-    columns = {
-        "mean": 0.5 + 0.1 * (looks[:, 0] + brightness),
-        "standard_deviation": 0.2 + 0.03 * looks[:, 1],
-        "sharpness": 0.03 * np.exp(0.3 * looks[:, 2]),
-        "border_share": 0.05 * np.maximum(0, looks[:, 3] - 1),
-        "age_years": as_served_age(np.maximum(0, rng.normal(55 + age, 18, patients)))[who],
-        "sex": rng.choice(["F", "M"], patients)[who],
-        "manufacturer": rng.choice(["A", "B", "C"], patients, p=[0.5, 0.3, 0.2])[who],
-        "view": rng.choice(["PA", "AP"], count, p=[0.8, 0.2]),
-        "modality": np.array(["DX"] * count),
-    }
-    truth = (rng.random((patients, 2)) < prevalence)[who]
-    probability = 1 / (1 + np.exp(2 - 2.5 * truth - rng.normal(size=(count, 2))))
-    scores = {name: probability[:, place] for place, name in enumerate(FINDINGS)}
-    return Sample(
-        who,
-        columns,
-        who,
-        scores,
-        {name: (values >= 0.3).astype(float) for name, values in scores.items()},
-        (rng.random(count) < out_of_scope).astype(float),
-        rng.random(count) < withheld,
-    )
-
-
-def known(seed):
-    return KnownReference(sample(seed, TRAINING), sample(seed + 1, TESTED))
-
-
-def published(seed):
-    training, tested = sample(seed, TRAINING), sample(seed + 1, TESTED)
-    scores = {
-        name: PublishedScores(
-            TESTED, Numbers(known=TESTED, quantiles=tuple(np.quantile(values, LEVELS))), float((values >= 0.3).mean())
-        )
-        for name, values in tested.scores.items()
-    }
-    return PublishedReference(training_data(training.columns, training.patients), scores)
+DRAWS = 1000
 
 
 def alerts(reference, served, **options):
@@ -74,7 +23,7 @@ def alerts(reference, served, **options):
     return [(one.kind, one.name) for one in found if one.alerted]
 
 
-@pytest.mark.parametrize("reference", [known, published])
+@pytest.mark.parametrize("reference", [known_reference, published_reference])
 @pytest.mark.parametrize("patients", [50, 200, 1000])
 def test_where_nothing_has_changed_one_look_in_twenty_alerts_at_most(reference, patients) -> None:
     looks = 40
@@ -84,11 +33,11 @@ def test_where_nothing_has_changed_one_look_in_twenty_alerts_at_most(reference, 
 
 
 def test_a_site_that_sends_many_images_of_each_patient_is_no_drift() -> None:
-    alerted = sum(bool(alerts(known(3 * seed), sample(3 * seed + 2, 60, images=8))) for seed in range(40))
+    alerted = sum(bool(alerts(known_reference(3 * seed), sample(3 * seed + 2, 60, images=8))) for seed in range(40))
     assert alerted <= 5
 
 
-@pytest.mark.parametrize("reference", [known, published])
+@pytest.mark.parametrize("reference", [known_reference, published_reference])
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -110,7 +59,7 @@ def test_a_real_shift_is_seen_at_200_patients(reference, change, expected) -> No
 def test_another_scanner_is_seen_by_its_name() -> None:
     served = sample(9, 200)
     served.columns["manufacturer"][:] = "NEW"
-    assert ("feature", "manufacturer") in alerts(known(1), served)
+    assert ("feature", "manufacturer") in alerts(known_reference(1), served)
 
 
 def test_a_difference_that_is_sure_but_does_not_matter_alerts_only_when_asked_to() -> None:
@@ -123,11 +72,11 @@ def test_a_difference_that_is_sure_but_does_not_matter_alerts_only_when_asked_to
 def test_too_few_patients_and_what_is_not_known_are_said_and_do_not_alert() -> None:
     served = sample(3, 40)
     served.columns["age_years"][:] = np.nan
-    found = {one.name: one for one in drift(known(1), served, draws=DRAWS) if one.kind == "feature"}
+    found = {one.name: one for one in drift(known_reference(1), served, draws=DRAWS) if one.kind == "feature"}
     assert set(found) == {*NUMBERS, *NAMES}
     assert found["age_years"].distance is None and found["age_years"].note == "known of 0 patients here, 30 are needed"
     assert found["modality"].note == "one and the same value"
-    few = drift(known(1), sample(3, 29), scope=SCOPE, draws=DRAWS)
+    few = drift(known_reference(1), sample(3, 29), scope=SCOPE, draws=DRAWS)
     assert not any(one.alerted or one.distance is not None for one in few)
     assert all("needed" in one.note for one in few if one.name != "modality")
 
@@ -139,7 +88,7 @@ def test_a_version_that_tells_nothing_is_compared_with_in_nothing_but_what_is_wi
 
 
 def test_a_comparison_says_shares_rates_and_what_would_alert_and_is_json() -> None:
-    found = drift(known(1), sample(3, 200, prevalence=0.5), scope=SCOPE, draws=DRAWS)
+    found = drift(known_reference(1), sample(3, 200, prevalence=0.5), scope=SCOPE, draws=DRAWS)
     flags = next(one for one in found if one.kind == "flags" and one.name == "nodule")
     assert flags.rates is not None and flags.rates[0].lower < flags.rates[0].value < flags.rates[1].value
     assert flags.distance == pytest.approx(abs(flags.served["flagged"] - flags.reference["flagged"]))

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from serving.gateway.schemas import ImagePrediction, Prediction
@@ -17,6 +17,7 @@ from serving.gateway.storage.new_image import Features, ServedImage
 from serving.gateway.storage.tables import ImageRow, ServedRow
 
 _BATCH = 1000
+_Query = TypeVar("_Query", bound=Select[Any])
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,19 @@ class ServedRecord:
     flagged: list[str]
     withheld: list[str]
     out_of_scope: bool | None = None
+
+
+@dataclass(frozen=True)
+class AskedVersion:
+    """How often a version was asked, and when last.
+
+    Attributes:
+        records: frames, and cases of which nothing could be sent.
+        last: when.
+    """
+
+    records: int
+    last: datetime
 
 
 def record(session: Session, case_id: str, prediction: Prediction, served: Sequence[ServedImage]) -> None:
@@ -90,10 +104,7 @@ def records(
     query = select(ServedRow).where(ServedRow.model == model)
     if version is not None:
         query = query.where(ServedRow.version == version)
-    if since is not None:
-        query = query.where(ServedRow.at >= since)
-    if until is not None:
-        query = query.where(ServedRow.at < until)
+    query = _within(query, since, until)
     for row in session.scalars(query.order_by(ServedRow.at, ServedRow.id).execution_options(yield_per=_BATCH)):
         yield ServedRecord(
             at=row.at,
@@ -106,6 +117,22 @@ def records(
             withheld=row.withheld,
             out_of_scope=row.out_of_scope,
         )
+
+
+def asked_versions(
+    session: Session, *, model: str, since: datetime | None, until: datetime | None
+) -> dict[int, AskedVersion]:
+    """Returns the versions of a model that were asked from `since` on and before `until`, the one asked last first."""
+    columns = (ServedRow.version, func.count(), func.max(ServedRow.at), func.max(ServedRow.id))
+    query = _within(select(*columns).where(ServedRow.model == model), since, until).group_by(ServedRow.version)
+    last_first = sorted(session.execute(query), key=lambda row: (row[2], row[3]), reverse=True)
+    return {version: AskedVersion(count, last) for version, count, last, _ in last_first}
+
+
+def _within(query: _Query, since: datetime | None, until: datetime | None) -> _Query:
+    if since is not None:
+        query = query.where(ServedRow.at >= since)
+    return query if until is None else query.where(ServedRow.at < until)
 
 
 def _patient_token(session: Session, case_id: str) -> str:

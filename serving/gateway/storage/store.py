@@ -33,7 +33,7 @@ from serving.gateway.storage.new_image import NewImage, ServedImage
 from serving.gateway.storage.retention import Purged
 from serving.gateway.storage.reviewed import ReviewedCase, reviewed_cases
 from serving.gateway.storage.schema_version import migrate, require_head
-from serving.gateway.storage.served import ServedRecord
+from serving.gateway.storage.served import AskedVersion, ServedRecord
 from serving.gateway.storage.tables import CaseRow, FeedbackRow, ImageRow, PredictionRow, PropertyRow
 
 REVIEWS = ("agree", "disagree", "correct")
@@ -409,6 +409,19 @@ class Store:
         """
         with self._database.reading() as session:
             yield from served.records(session, model=model, version=version, since=since, until=until)
+
+    def asked_versions(
+        self, model: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> dict[int, AskedVersion]:
+        """Returns the versions of a model that were asked, the one asked last first.
+
+        Args:
+            model: its name.
+            since: from then on; None: from the first one on.
+            until: before then; None: to the last one.
+        """
+        with self._database.reading() as session:
+            return served.asked_versions(session, model=model, since=since, until=until)
 
     # --- how a case is found
 

@@ -93,6 +93,19 @@ def test_a_served_frame_has_features_scores_flags_and_what_withheld(store):
     assert list(store.served_records("chest_model", version=2)) == [second]
 
 
+def test_versions_that_were_asked_come_with_their_records_the_one_asked_last_first(store):
+    case = store.case(review(store), READER)
+    for version, day in ((7, 0), (3, 5), (5, 2)):
+        at = START + timedelta(days=day)
+        store.add_prediction(case.id, READER, prediction(case, version=version, at=at), [served_image(case)])
+    asked = store.asked_versions("chest_model")
+    assert [(version, one.records, (one.last - START).days) for version, one in asked.items()] == [
+        (3, 1, 5), (5, 1, 2), (7, 1, 0)
+    ]  # fmt: skip
+    within = store.asked_versions("chest_model", since=START + timedelta(days=1), until=START + timedelta(days=5))
+    assert list(within) == [5] and store.asked_versions("other_model") == {}
+
+
 def test_a_version_that_is_asked_again_counts_once(store):
     case_id = review(store)
     case = store.case(case_id, READER)
