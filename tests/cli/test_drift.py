@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.drift_population import FINDINGS, SCOPE, TESTED, TRAINING, sample
@@ -20,14 +21,11 @@ from data_schemas.served_evaluation import ServedEvaluation, ServedScores
 from data_schemas.task_file import load_task, shipped_task_text
 from data_schemas.training_data import LEVELS, NAMES, NUMBERS
 from evaluation.shift import training_data
-from serving.gateway.schemas import Image, ImagePrediction, ModelVersion, Prediction, Withheld
-from serving.gateway.schemas import Scope as ImageScope
-from serving.gateway.storage.new_image import NewImage, ServedImage
 from tests.reports.page_text import rows, text_of
-from tests.serving.gateway.kept_gateway import PIXELS, Gateway, reader
-from tests.serving.gateway.reviewed_cases import START, predicted
+from tests.serving.gateway.asked_gateway import NAME, ask
+from tests.serving.gateway.kept_gateway import Gateway
+from tests.serving.gateway.reviewed_cases import START
 
-NAME = "synthetic_chest"
 TASK = load_task(NAME)
 POINT = 0.3
 UNCHANGED, BRIGHT, FEW, SILENT = 1, 2, 3, 4
@@ -49,10 +47,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         push(folder / "output", version)
     push(folder / "output", SILENT, tells=False)
     gateway = Gateway(folder / "gateway")
-    ask(gateway, UNCHANGED, patients=60, at=START)
-    ask(gateway, SILENT, patients=40, at=START + timedelta(days=5))
-    ask(gateway, BRIGHT, patients=60, at=START + timedelta(days=10), brightness=1.5)
-    ask(gateway, FEW, patients=29, at=START + timedelta(days=20), brightness=1.5)
+    ask_about(gateway, UNCHANGED, patients=60, at=START)
+    ask_about(gateway, SILENT, patients=40, at=START + timedelta(days=5))
+    ask_about(gateway, BRIGHT, patients=60, at=START + timedelta(days=10), brightness=1.5)
+    ask_about(gateway, FEW, patients=29, at=START + timedelta(days=20), brightness=1.5)
     gateway.close()
     return Site(folder / "output", folder / "gateway")
 
@@ -75,56 +73,29 @@ def push(output: Path, version: int, *, name: str = NAME, tells: bool = True) ->
     training, tested = sample(1, TRAINING), sample(2, TESTED)
     (assets / "training_data.json").write_text(training_data(training.columns, training.patients).model_dump_json())
     scores = {
-        finding: ServedScores(patients=TESTED, quantiles=quantiles(values), flagged=float((values >= POINT).mean()))
+        finding: ServedScores(
+            patients=TESTED, quantiles=tuple(np.quantile(values, LEVELS)), flagged=float((values >= POINT).mean())
+        )
         for finding, values in tested.scores.items()
     }
     evaluation = ServedEvaluation(unit="image", cases=TESTED, patients=TESTED, findings={}, scores=scores)
     (assets / "evaluation.json").write_text(evaluation.model_dump_json())
 
 
-def quantiles(values):
-    import numpy as np
-
-    return tuple(np.quantile(values, LEVELS).tolist())
-
-
-def ask(gateway: Gateway, version: int, *, patients: int, at: datetime, codes: tuple[str, ...] = (), **change) -> None:
-    """Asks a version about a case of each patient, of one image, as the gateway does."""
+def ask_about(
+    gateway: Gateway, version: int, *, patients: int, at: datetime, codes: Sequence[str] = (), **change
+) -> None:
+    """Asks a version about an image of each of so many patients, as of some time on."""
     gateway.now = at
     drawn = sample(100 + version, patients, images=1.0, **change)
     for number in range(patients):
         features = {name: float(drawn.columns[name][number]) for name in NUMBERS}
         features |= {name: str(drawn.columns[name][number]) for name in NAMES}
-        scores = {finding: float(drawn.scores[finding][number]) for finding in FINDINGS}
         # A header without an age gives an empty list, as a tf.Example has it.
         features["age_years"] = [features["age_years"]] if number % 5 else []
-        case_id = gateway.add(film_of(patient=f"{version:016x}{number:016x}"))
-        image = gateway.store.case(case_id, reader("uploader"), view=False).image_list[0].id
-        gateway.predict(case_id, said(version, image, at, codes), [ServedImage(image, 1, features, scores)])
-
-
-def film_of(patient: str) -> NewImage:
-    """Returns an image of a patient's."""
-    image = Image(id="0" * 32, file=1, format="DICOM", pixels=PIXELS)
-    return NewImage(
-        data=b"DICM", image=image, patient_hash=patient, study_hash=patient, sop_hash=secrets.token_hex(16),
-        thumbnail=b"PNG",
-    )  # fmt: skip
-
-
-def said(version: int, image: str, at: datetime, codes: tuple[str, ...]) -> Prediction:
-    """Returns what the model said of an image that it does not find unlike the training images."""
-    scope = ImageScope(
-        out_of_distribution=False, score=0.1, threshold=1.0, modality="match", view="match", age="match", declared=[]
-    )
-    plain = predicted(names=TASK.labels, withheld=bool(codes))
-    changed = {
-        "model": ModelVersion(name=NAME, version=version, approved=False),
-        "created_at": at,
-        "images": [ImagePrediction(image=image, frame=1, scope=scope, findings=plain.findings)],
-        "withheld": Withheld(codes=list(codes), message="") if codes else None,
-    }
-    return plain.model_copy(update=changed)
+        scores = {finding: float(drawn.scores[finding][number]) for finding in FINDINGS}
+        patient = f"{version:016x}{number:016x}"
+        ask(gateway, version, patient=patient, features=features, scores=scores, names=TASK.labels, codes=codes)
 
 
 def drift(site: Site, *options: object) -> int:
@@ -211,7 +182,7 @@ def test_a_version_that_does_not_tell_what_it_was_trained_on_is_held_against_wha
 
 def test_what_is_withheld_too_often_alerts_and_the_reasons_are_counted(site, tmp_path, capsys) -> None:
     gateway = Gateway(tmp_path / "gateway")
-    ask(gateway, UNCHANGED, patients=40, at=START, codes=("age_mismatch", "view_unknown"))
+    ask_about(gateway, UNCHANGED, patients=40, at=START, codes=("age_mismatch", "view_unknown"))
     gateway.close()
     assert drift(Site(site.output, tmp_path / "gateway")) == 6
     said = capsys.readouterr().out

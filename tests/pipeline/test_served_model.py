@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cli.main import main
 from data_schemas.description import ModelDescription
-from data_schemas.task_file import load_task
+from data_schemas.task_file import load_task, task_to_json
 from data_schemas.wire import example_pb2
 from imaging.example import serving_examples
+from serving.gateway import decoding_tasks
+from serving.gateway.prepared import prepared
 from serving.server.servable import Servable
 from tests.pipeline.conftest import Run
+from tests.serving.gateway.asked_gateway import ask
+from tests.serving.gateway.kept_gateway import Gateway
 
 pytestmark = pytest.mark.pipeline
 
@@ -153,3 +158,30 @@ def test_the_run_leaves_a_report_of_how_the_model_was_made(first_run: Run) -> No
     assert set(checks) == {"layer-cam", "integrated-gradients"}
     assert all(stages[-1]["share"] == 1 for stages in checks.values())
     assert list((run / "tensorboard").iterdir())
+
+
+def test_what_is_served_is_held_against_what_the_version_carries(
+    model: Servable, first_run: Run, sample: Path, tmp_path: Path, capsys
+) -> None:
+    """What the gateway keeps of the very images of the run is no drift, in every feature that both know by one name."""
+    task = load_task(str(first_run.task))
+    gateway = Gateway(tmp_path / "gateway")
+    with sample.open(newline="") as file:
+        rows = list(csv.DictReader(file))[::3]
+    for number, row in enumerate(rows):
+        answer = decoding_tasks.examples(
+            file=str(sample.parent / row["file"]), out=str(tmp_path), task=task_to_json(task), declared={}
+        )
+        ((frame, serialized),) = prepared(answer, tmp_path).examples()
+        outputs = model.run("serving_default", {"inputs": np.array([serialized], object)})
+        scores = dict(zip(LABELS, outputs["scores_at_calibration_prevalence"][0].tolist(), strict=True))
+        ask(gateway, 1, patient=f"{number:032x}", features=frame.features, scores=scores, names=task.labels)
+    gateway.close()
+    words = ["drift", "--output", str(first_run.output), "--data", str(tmp_path / "gateway"), "--version", "1"]
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verdict"], found["images"]) == ("no_alert", len(rows))
+    known = {one["name"] for one in found["comparisons"] if one["kind"] == "feature" and one["distance"] is not None}
+    assert {"mean", "standard_deviation", "sharpness", "age_years", "sex"} <= known
+    assert {one["name"] for one in found["comparisons"] if one["kind"] == "scores"} == {"nodule", "cavity"}
+    assert all(one["distance"] is not None for one in found["comparisons"] if one["kind"] in ("scores", "flags"))
