@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.gateway_storage import add_place_arguments, open_existing, problems_as_errors, storage_place
-from cli.time_span import add_span_arguments
+from cli.time_span import add_span_arguments, moment
 from data_schemas.errors import ConfigurationError, DriftAlert
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from data_schemas.description import ModelDescription
     from data_schemas.drift_limits import DriftLimits
-    from reports.drift import DriftReport
+    from evaluation.drift import ExpectedScope
+    from evaluation.drift_reference import Reference
+    from evaluation.served_sample import Served
+    from reports.drift import DriftReport, Published
     from serving.gateway.storage.store import Store
 
 
@@ -41,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--version", type=int, metavar="N", help="the version whose answers are looked at [the one asked last]"
     )
     add_span_arguments(parser, what="what was asked")
+    parser.add_argument(
+        "--against",
+        nargs=2,
+        type=moment,
+        metavar=("FROM", "TO"),
+        help="compare with what the same version was asked and answered in that time, and not with its training images "
+        "and test scores; --since then is TO unless it is given",
+    )
     parser.add_argument("--report", type=Path, metavar="HTML", help="also write a page, with a plot of each comparison")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
@@ -54,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.report is not None and not arguments.report.absolute().parent.is_dir():
         raise ConfigurationError(f"--report {arguments.report}: there is no folder {arguments.report.parent}; make it")
+    _check_span(arguments)
     model = _model(arguments)
     with problems_as_errors():
         store = open_existing(storage_place(arguments))
@@ -108,45 +123,95 @@ def _model(arguments: argparse.Namespace) -> _Model:
     return _Model(name, versions(found[name]), limits)
 
 
+def _check_span(arguments: argparse.Namespace) -> None:
+    """Lets what is looked at begin where what it is held against ends.
+
+    Raises:
+        ConfigurationError: the two overlap, so that images would be held against themselves.
+    """
+    if arguments.against is None:
+        return
+    first, last = arguments.against
+    if arguments.since is None and (arguments.until is None or arguments.until > first):
+        arguments.since = last
+    apart = (arguments.since or last) >= last or (arguments.until or last) <= first
+    if first >= last or not apart:
+        raise ConfigurationError(
+            "--against FROM TO: give FROM before TO, and no time that --since and --until hold too"
+        )
+
+
 def _report(store: Store, model: _Model, arguments: argparse.Namespace) -> DriftReport:
-    """Returns every comparison of one version's records with what the version carries."""
+    """Returns every comparison of one version's records with what the version carries, or with earlier ones."""
     from data_schemas.description import read_description
-    from data_schemas.served_evaluation import read_served_evaluation
-    from data_schemas.training_data import read_served_training_data
-    from evaluation.drift import ExpectedScope, drift
-    from evaluation.drift_reference import PublishedReference
+    from evaluation.drift import drift
     from evaluation.served_sample import served_sample
     from reports.drift import DriftReport
 
     asked = store.asked_versions(model.name, since=arguments.since, until=arguments.until)
     number = _version(model, arguments.version, list(asked))
-    folder = model.versions[number]
-    description, training = read_description(folder), read_served_training_data(folder)
-    evaluation, limits = read_served_evaluation(folder), model.limits or description.task.drift
-    records = store.served_records(model.name, version=number, since=arguments.since, until=arguments.until)
+    description = read_description(model.versions[number])
     points = {name: description.operating_points[name] for name in description.task.labels.findings}
-    served = served_sample(records, points)
-    tested = {} if evaluation is None else evaluation.scores
-    scope = description.scope
+
+    def sample(since: datetime | None, until: datetime | None) -> Served:
+        return served_sample(store.served_records(model.name, version=number, since=since, until=until), points)
+
+    if arguments.against is None:
+        held = _published(model.versions[number], description)
+    else:
+        held = _earlier(sample(*arguments.against))
+    served, limits = sample(arguments.since, arguments.until), model.limits or description.task.drift
     return DriftReport(
         description=description,
         version=number,
         limits=limits,
         served=served,
-        comparisons=drift(
-            PublishedReference(training, tested),
-            served.sample,
-            scope=None
-            if scope is None or scope.threshold is None
-            else ExpectedScope(1 - scope.in_scope_share, scope.patients),
-            limits=limits,
-        ),
-        training_patients=None if training is None else training.patients,
-        tested_patients=max((one.patients for one in tested.values()), default=None),
+        against=held.against,
+        comparisons=drift(held.reference, served.sample, scope=held.scope, limits=limits),
         since=arguments.since,
         until=arguments.until,
         others={version: one.records for version, one in asked.items() if version != number},
     )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What is held against, and what is said of it."""
+
+    reference: Reference
+    scope: ExpectedScope | None
+    against: Published | Served
+
+
+def _published(folder: Path, description: ModelDescription) -> _Held:
+    """Returns the training images and test scores that a version carries."""
+    from data_schemas.served_evaluation import read_served_evaluation
+    from data_schemas.training_data import read_served_training_data
+    from evaluation.drift import ExpectedScope
+    from evaluation.drift_reference import PublishedReference
+    from reports.drift import Published
+
+    training, evaluation, scope = read_served_training_data(folder), read_served_evaluation(folder), description.scope
+    tested = {} if evaluation is None else evaluation.scores
+    expected = None
+    if scope is not None and scope.threshold is not None:
+        expected = ExpectedScope(1 - scope.in_scope_share, scope.patients)
+    patients = max((one.patients for one in tested.values()), default=None)
+    said = Published(training=None if training is None else training.patients, tested=patients)
+    return _Held(PublishedReference(training, tested), expected, said)
+
+
+def _earlier(before: Served) -> _Held:
+    """Returns what was served in an earlier time."""
+    from evaluation.drift import ExpectedScope
+    from evaluation.drift_reference import KnownReference
+    from evaluation.drift_sample import rate
+
+    expected, sample = None, before.sample
+    if len(sample.out_of_scope):
+        found = rate(sample.out_of_scope, sample.patients)
+        expected = ExpectedScope(found.value or 0.0, found.patients or 0)
+    return _Held(KnownReference(sample, sample), expected, before)
 
 
 def _version(model: _Model, wanted: int | None, asked: list[int]) -> int:

@@ -1,4 +1,4 @@
-"""What served images are held against: a run's own training images and test scores, or what a served version tells."""
+"""What served images are held against: what the version tells of its training and test images, or earlier images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Reference(Protocol):
 
 
 class KnownReference:
-    """Training images and test cases of a run, each of which is known.
+    """Images and cases each of which is known, such as those that were served in an earlier time.
 
     Args:
         training: features of the training images; its cases are not looked at.

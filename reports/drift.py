@@ -21,9 +21,17 @@ _MOST_VALUES = 3
 _COLUMNS = ("", "verdict", "distance", "by chance", "alert above", "patients")
 _HOW_TO_READ = """\
 Distance: 0 alike, 1 nothing in common; of what is out of scope, how much more it is. By chance: what it is on average
-where nothing has changed. Patients: of the training or test split, and here. An alert does not say that the model is
+where nothing has changed. Patients: of what it is held against, and here. An alert does not say that the model is
 worse here, and no alert does not say that it is as good as it was: that takes labels (`radflow feedback export`,
 `radflow evaluate`)."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a version carries of its training and test images: how many patients, None where it does not say."""
+
+    training: int | None
+    tested: int | None
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,8 @@ class DriftReport:
         version: which was asked.
         limits: what matters.
         served: what it was asked, and answered.
-        comparisons: with its training images and test scores.
-        training_patients, tested_patients: of those; None where the version does not say.
+        against: what it is held against: the version's training images and test scores, or what was served earlier.
+        comparisons: with that.
         since, until: the span that was asked for; None: from the first record, to the last.
         others: records of other versions in that span.
     """
@@ -45,9 +53,8 @@ class DriftReport:
     version: int
     limits: DriftLimits
     served: Served
+    against: Published | Served
     comparisons: Sequence[Comparison]
-    training_patients: int | None
-    tested_patients: int | None
     since: datetime | None = None
     until: datetime | None = None
     others: Mapping[int, int] = field(default_factory=dict)
@@ -108,8 +115,7 @@ class DriftReport:
             "withheld": dict(served.withheld),
             "left_out": {"patient not known": served.nameless},
             "other_versions": {str(version): records for version, records in self.others.items()},
-            "training_patients": self.training_patients,
-            "tested_patients": self.tested_patients,
+            "against": self._against_json(),
             "limits": self.limits.model_dump(),
             "comparisons": [one.to_json() for one in self.comparisons],
         }
@@ -120,7 +126,7 @@ class DriftReport:
         task = self.description.task
         lines = [
             f"{word}: {self.headline}",
-            *(f"  {comparison_name(one)}: {where(one)}" for one in self.alerts),
+            *(f"  {comparison_name(one)}: {self.where(one)}" for one in self.alerts),
             "",
             f"{task.title} ({task.name}, version {self.version})",
             *self.notes(),
@@ -137,12 +143,7 @@ class DriftReport:
     def notes(self) -> list[str]:
         """Returns what was compared with what, a sentence each."""
         served = self.served
-        asked = f"{count(served.images, 'image')} of {count(served.patients, 'patient')}"
-        if served.first is not None and served.last is not None:
-            asked += f", {served.first:%Y-%m-%d} to {served.last:%Y-%m-%d}; each patient counts once"
-        training = _known("its training images", self.training_patients)
-        tested = _known("its scores on the test split", self.tested_patients)
-        said = [f"Here: {asked}.", f"Held against {training} and {tested}."]
+        said = [f"Here: {_asked(served)}; each patient counts once.", f"Held against {self._against_text()}."]
         if served.withheld:
             codes = sorted(served.withheld.items(), key=lambda one: -one[1])
             reasons = ", ".join(f"{code.replace('_', ' ')} {patients}" for code, patients in codes)
@@ -153,6 +154,52 @@ class DriftReport:
             versions = listed([f"{version} ({count(records, 'record')})" for version, records in self.others.items()])
             said.append(f"In that time other versions were asked too: {versions}. `--version` names one.")
         return said
+
+    @property
+    def earlier(self) -> bool:
+        """Whether it is held against what was served earlier."""
+        return isinstance(self.against, Served)
+
+    def where(self, one: Comparison) -> str:
+        """Returns in what the two differ most: shares there, then here."""
+        if one.rates is not None:
+            return f"{share_with_interval(one.rates[0])} {self.there(one)}, {share_with_interval(one.rates[1])} here"
+        if not one.reference or not one.served:
+            return "not known"
+        there = self.there(one)
+        if one.edges:
+            reference, served = (np.cumsum(list(shares.values()))[:-1] for shares in (one.reference, one.served))
+            most = int(np.argmax(np.abs(reference - served)))
+            return f"at most {one.edges[most]:.3g}: {share(reference[most])} {there}, {share(served[most])} here"
+        apart = sorted(one.served, key=lambda value: -abs(one.served[value] - one.reference[value]))[:_MOST_VALUES]
+        return "; ".join(
+            f"{value} {share(one.reference[value])} {there}, {share(one.served[value])} here" for value in apart
+        )
+
+    def there(self, one: Comparison) -> str:
+        """Returns what is said of a share that is held against."""
+        if one.kind == "withheld":
+            return "allowed"
+        if self.earlier:
+            return "before"
+        return {"feature": "in training", "out_of_scope": "expected"}.get(one.kind, "in the test split")
+
+    def _against_text(self) -> str:
+        if isinstance(self.against, Served):
+            return f"what it was asked before: {_asked(self.against)}"
+        training = _known("its training images", self.against.training)
+        return f"{training} and {_known('its scores on the test split', self.against.tested)}"
+
+    def _against_json(self) -> dict[str, Any]:
+        if isinstance(self.against, Published):
+            return {"training_patients": self.against.training, "tested_patients": self.against.tested}
+        before = self.against
+        return {
+            "images": before.images,
+            "patients": before.patients,
+            "first": _iso(before.first),
+            "last": _iso(before.last),
+        }
 
     def _table(self) -> str:
         rows = [
@@ -199,28 +246,15 @@ def patients_text(one: Comparison) -> str:
     return f"{'-' if one.kind == 'withheld' else there}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{here}"
 
 
-def where(one: Comparison) -> str:
-    """Returns in what the two differ most: shares there, then here."""
-    if one.rates is not None:
-        there = (
-            "allowed" if one.kind == "withheld" else "expected" if one.kind == "out_of_scope" else "in the test split"
-        )
-        return f"{share_with_interval(one.rates[0])} {there}, {share_with_interval(one.rates[1])} here"
-    if not one.reference or not one.served:
-        return "not known"
-    there = "in the test split" if one.kind == "scores" else "in training"
-    if one.edges:
-        reference, served = (np.cumsum(list(shares.values()))[:-1] for shares in (one.reference, one.served))
-        most = int(np.argmax(np.abs(reference - served)))
-        return f"at most {one.edges[most]:.3g}: {share(reference[most])} {there}, {share(served[most])} here"
-    apart = sorted(one.served, key=lambda value: -abs(one.served[value] - one.reference[value]))[:_MOST_VALUES]
-    return "; ".join(
-        f"{value} {share(one.reference[value])} {there}, {share(one.served[value])} here" for value in apart
-    )
-
-
 def _times_beyond(one: Comparison) -> float:
     return (one.distance or 0.0) / max(one.alert_above or 0.0, 1e-9)
+
+
+def _asked(served: Served) -> str:
+    asked = f"{count(served.images, 'image')} of {count(served.patients, 'patient')}"
+    if served.first is None or served.last is None:
+        return asked
+    return f"{asked}, {served.first:%Y-%m-%d} to {served.last:%Y-%m-%d}"
 
 
 def _known(what: str, patients: int | None) -> str:

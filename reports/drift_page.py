@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from evaluation.drift import Comparison
-from reports.drift import DriftReport, comparison_name, numbers_text, patients_text, where
+from reports.drift import DriftReport, comparison_name, numbers_text, patients_text
 from reports.metric_plots import draw_forest
 from reports.page import Cell, Facts, Figure, Figures, Points, Section, Table, Tag, Tone, Verdict, render_page
 from reports.plots import BLUE, GREY, HALF, figure, svg
@@ -17,16 +18,16 @@ _COLUMNS = ("Compared", "Verdict", "Distance", "By chance", "Alert above", "Pati
 _TABLE_NOTE = (
     "The distance is 0 where the two are alike and 1 where they have nothing in common: the Jensen-Shannon divergence "
     "of a feature, the Kolmogorov-Smirnov distance of scores, the difference of two shares. By chance is what it is on "
-    "average where nothing has changed. Patients are those of the training or test split, then those here; each counts "
+    "average where nothing has changed. Patients are those of what it is held against, then those here; each counts "
     "once, with one image drawn at random."
 )
 _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "Images and patients",
         ("feature",),
-        "Grey: the training images. Blue: here. Bars of a number part the training images in tenths.",
+        "Grey: {images}. Blue: here.",
     ),
-    ("Scores", ("scores",), "Share of patients with at most such a score. Grey: the test split. Blue: here."),
+    ("Scores", ("scores",), "Share of patients with at most such a score. Grey: {cases}. Blue: here."),
     ("Flags, scope and what was withheld", ("flags", "out_of_scope", "withheld"), "95 % intervals over patients."),
 )
 _WORDS: dict[str, tuple[str, Tone]] = {
@@ -57,14 +58,17 @@ def drift_page(report: DriftReport) -> str:
     """Returns the page as HTML."""
     sections: list[Section] = [_verdict(report), _facts(report)]
     if report.compared:
-        sections.append(Table("Comparisons", _COLUMNS, [_row(one) for one in report.compared], note=_TABLE_NOTE))
+        sections.append(
+            Table("Comparisons", _COLUMNS, [_row(report, one) for one in report.compared], note=_TABLE_NOTE)
+        )
     if report.not_compared:
         rows = [(comparison_name(one), one.note) for one in report.not_compared]
         sections.append(Table("Not compared", ("Compared", "Why not"), rows))
+    there = {"images": "before", "cases": "before"} if report.earlier else {"images": "training", "cases": "test split"}
     for heading, kinds, note in _GROUPS:
-        drawn = [_drawn(one) for one in report.compared if one.kind in kinds]
+        drawn = [_drawn(report, one) for one in report.compared if one.kind in kinds]
         if drawn:
-            sections.append(Figures(heading, drawn, note=note))
+            sections.append(Figures(heading, drawn, note=note.format(**there)))
     sections.append(Points(_MEANING, heading="What it means"))
     task = report.description.task
     return render_page(
@@ -74,7 +78,7 @@ def drift_page(report: DriftReport) -> str:
 
 def _verdict(report: DriftReport) -> Verdict:
     word, tone = _WORDS[report.verdict]
-    reasons = [f"{comparison_name(one)}: {where(one)}" for one in report.alerts]
+    reasons = [f"{comparison_name(one)}: {report.where(one)}" for one in report.alerts]
     return Verdict(word, f"{report.headline} {' '.join(report.notes())}", tone, reasons)
 
 
@@ -88,13 +92,13 @@ def _facts(report: DriftReport) -> Facts:
     return Facts(facts, heading="Here")
 
 
-def _row(one: Comparison) -> list[Cell]:
+def _row(report: DriftReport, one: Comparison) -> list[Cell]:
     verdict = Tag("alert", "bad") if one.alerted else "alike"
-    return [comparison_name(one), verdict, *numbers_text(one), patients_text(one), where(one)]
+    return [comparison_name(one), verdict, *numbers_text(one), patients_text(one), report.where(one)]
 
 
-def _drawn(one: Comparison) -> Figure:
-    draw, size = _how(one)
+def _drawn(report: DriftReport, one: Comparison) -> Figure:
+    draw, size = _how(one, report.there(one))
 
     def on(canvas: Any) -> None:
         axes = canvas.subplots()
@@ -102,13 +106,13 @@ def _drawn(one: Comparison) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
 
     heading = f"{comparison_name(one)}{': alert' if one.alerted else ''}"
-    return figure(heading, svg(on, size=size), f"{heading}. {where(one)}.", where(one))
+    return figure(heading, svg(on, size=size), f"{heading}. {report.where(one)}.", report.where(one))
 
 
-def _how(one: Comparison) -> tuple[Callable[[Any, Comparison], None], tuple[float, float]]:
+def _how(one: Comparison, there: str) -> tuple[Callable[[Any, Comparison], None], tuple[float, float]]:
     """Returns what draws a comparison, and the inches that it needs."""
     if one.rates is not None:
-        return _rates, (HALF[0], 1.5)
+        return functools.partial(_rates, there=there.removeprefix("in the ")), (HALF[0], 1.5)
     if one.kind == "scores":
         return _cumulative, HALF
     return _bars, (HALF[0], max(1.5, 0.7 + 0.27 * len(one.reference)))
@@ -135,9 +139,8 @@ def _running(shares: Sequence[float]) -> list[float]:
     return running
 
 
-def _rates(axes: Any, one: Comparison) -> None:
+def _rates(axes: Any, one: Comparison, *, there: str) -> None:
     assert one.rates is not None  # noqa: S101  # for the type checker: `_how` asked
-    there = {"withheld": "allowed", "out_of_scope": "expected"}.get(one.kind, "test split")
     highest = max(limit or 0.0 for rate in one.rates for limit in (rate.value, rate.upper))
     draw_forest(
         axes, dict(zip((there, "here"), one.rates, strict=True)), name="share", range_=(0, min(1.0, 1.1 * highest))

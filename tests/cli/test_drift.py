@@ -83,18 +83,18 @@ def push(output: Path, version: int, *, name: str = NAME, tells: bool = True) ->
 
 
 def ask_about(
-    gateway: Gateway, version: int, *, patients: int, at: datetime, codes: Sequence[str] = (), **change
+    gateway: Gateway, version: int, *, patients: int, at: datetime, codes: Sequence[str] = (), seed: int = 0, **change
 ) -> None:
     """Asks a version about an image of each of so many patients, as of some time on."""
     gateway.now = at
-    drawn = sample(100 + version, patients, images=1.0, **change)
+    drawn = sample(100 + version + seed, patients, images=1.0, **change)
     for number in range(patients):
         features = {name: float(drawn.columns[name][number]) for name in NUMBERS}
         features |= {name: str(drawn.columns[name][number]) for name in NAMES}
         # A header without an age gives an empty list, as a tf.Example has it.
         features["age_years"] = [features["age_years"]] if number % 5 else []
         scores = {finding: float(drawn.scores[finding][number]) for finding in FINDINGS}
-        patient = f"{version:016x}{number:016x}"
+        patient = f"{version + 16 * seed:016x}{number:016x}"
         ask(gateway, version, patient=patient, features=features, scores=scores, names=TASK.labels, codes=codes)
 
 
@@ -129,7 +129,8 @@ def test_json_is_one_object_whatever_the_verdict(site, capsys) -> None:
     assert drift(site, "--version", BRIGHT, "--json") == 6
     found = json.loads(capsys.readouterr().out)
     assert (found["verdict"], found["alerts"], found["version"]) == ("alert", ["brightness (mean)"], BRIGHT)
-    assert (found["images"], found["patients"], found["training_patients"]) == (60, 60, TRAINING)
+    assert (found["images"], found["patients"]) == (60, 60)
+    assert found["against"] == {"training_patients": TRAINING, "tested_patients": TESTED}
     by_name = {(one["kind"], one["name"]): one for one in found["comparisons"]}
     assert by_name["feature", "mean"]["alerted"] and not by_name["scores", "nodule"]["alerted"]
     assert by_name["feature", "age_years"]["patients"][1] == 48  # of every fifth the age is not known
@@ -196,6 +197,29 @@ def test_a_tasks_file_gives_the_limits_that_count(site, tmp_path, capsys) -> Non
     assert drift(site, "--version", BRIGHT, "--task", task, "--json") == 0
     assert json.loads(capsys.readouterr().out)["limits"]["features"] == 0.9
     assert drift(site, "--version", BRIGHT, "--task", NAME) == 6
+
+
+def test_a_site_can_be_held_against_its_own_past(site, tmp_path, capsys) -> None:
+    """Images that are brighter than the training images since the first day are no news; darker ones then are."""
+    gateway = Gateway(tmp_path / "gateway")
+    for day, brightness in ((0, 1.5), (10, 1.5), (20, -0.5)):
+        ask_about(gateway, UNCHANGED, patients=40, at=START + timedelta(days=day), brightness=brightness, seed=day)
+    gateway.close()
+    own = Site(site.output, tmp_path / "gateway")
+    assert drift(own, "--until", "2026-03-15") == 6
+    assert drift(own, "--until", "2026-03-15", "--against", "2026-03-01", "2026-03-05") == 0
+    capsys.readouterr()
+    assert drift(own, "--against", "2026-03-01", "2026-03-15", "--since", "2026-03-20", "--json") == 6
+    found = json.loads(capsys.readouterr().out)
+    assert found["alerts"] == ["brightness (mean)"] and (found["patients"], found["against"]["patients"]) == (40, 80)
+    scope = next(one for one in found["comparisons"] if one["kind"] == "out_of_scope")
+    assert scope["rates"][0]["value"] == 0.0 and scope["rates"][0]["patients"] == 80
+
+
+@pytest.mark.parametrize("span", [["2026-03-01", "2026-03-20"], ["2026-03-05", "2026-03-01"]])
+def test_images_are_not_held_against_themselves(site, capsys, span) -> None:
+    assert drift(site, "--against", *span, "--since", "2026-03-10") == 2
+    assert "--against FROM TO: give FROM before TO" in capsys.readouterr().err
 
 
 def test_a_version_that_is_not_there_is_told_with_those_that_are(site, tmp_path, capsys) -> None:

@@ -14,7 +14,7 @@ from data_schemas.task_file import load_task
 from evaluation.drift import Comparison
 from evaluation.intervals import Estimate
 from evaluation.served_sample import Served
-from reports.drift import DriftReport, comparison_name, numbers_text, where
+from reports.drift import DriftReport, Published, comparison_name, numbers_text
 from reports.drift_page import drift_page
 from tests.reports.page_text import text_of
 
@@ -47,8 +47,8 @@ def report(*comparisons: Comparison, patients: int = 90, **changes) -> DriftRepo
         radflow_version="0",
     )
     served = Served(sample(1, patients, images=1.0), AT, AT, {"view_unknown": 3, "age_mismatch": 5}, nameless=2)
-    plain = {"training_patients": 1000, "tested_patients": None, "others": {4: 12}}
-    return DriftReport(description, 7, DriftLimits(), served, comparisons, **(plain | changes))
+    plain = {"against": Published(1000, None), "others": {4: 12}, "comparisons": comparisons}
+    return DriftReport(description, 7, DriftLimits(), served, **(plain | changes))
 
 
 def test_the_farthest_beyond_its_limit_stands_first() -> None:
@@ -76,11 +76,21 @@ def test_what_cannot_be_judged_is_neither_an_alert_nor_a_pass(patients, words) -
 
 
 def test_where_two_differ_most_is_said_of_numbers_names_and_shares() -> None:
-    assert where(BRIGHT) == "at most 0.4: 50.0 % in training, 10.0 % here"
-    assert where(SEX) == "F 50.0 % in training, 60.0 % here; M 50.0 % in training, 40.0 % here"
-    assert where(WITHHELD) == "10.0 % allowed, 25.0 % (15.0 to 35.0) here"
-    assert where(SCOPE) == "1.0 % (0.0 to 5.0) expected, 0.0 % (0.0 to 4.0) here"
-    assert where(UNKNOWN) == "not known" and comparison_name(UNKNOWN) == "scores of nodule"
+    assert report().where(BRIGHT) == "at most 0.4: 50.0 % in training, 10.0 % here"
+    assert report().where(SEX) == "F 50.0 % in training, 60.0 % here; M 50.0 % in training, 40.0 % here"
+    assert report().where(WITHHELD) == "10.0 % allowed, 25.0 % (15.0 to 35.0) here"
+    assert report().where(SCOPE) == "1.0 % (0.0 to 5.0) expected, 0.0 % (0.0 to 4.0) here"
+    assert report().where(UNKNOWN) == "not known" and comparison_name(UNKNOWN) == "scores of nodule"
+
+
+def test_what_is_held_against_an_earlier_time_is_said_so() -> None:
+    before = Served(sample(2, 50, images=1.0), AT, AT, {}, 0)
+    said = report(BRIGHT, SCOPE, WITHHELD, against=before)
+    assert said.where(BRIGHT) == "at most 0.4: 50.0 % before, 10.0 % here"
+    assert said.where(SCOPE).startswith("1.0 % (0.0 to 5.0) before,") and "allowed" in said.where(WITHHELD)
+    assert "Held against what it was asked before: 50 images of 50 patients, 2026-03-01" in " ".join(said.notes())
+    assert said.to_json()["against"]["patients"] == 50
+    assert "Grey: before." in drift_page(said) and "training." not in drift_page(said)
 
 
 def test_a_share_that_is_allowed_is_not_called_chance_and_nothing_is_minus_nothing() -> None:
