@@ -105,8 +105,8 @@ def _drawn(report: DriftReport, one: Comparison) -> Figure:
         draw(axes, one)
         axes.spines[["top", "right"]].set_visible(False)
 
-    heading = f"{comparison_name(one)}{': alert' if one.alerted else ''}"
-    return figure(heading, svg(on, size=size), f"{heading}. {report.where(one)}.", report.where(one))
+    heading = f"{comparison_name(one)}{', alert' if one.alerted else ''}:"
+    return figure(heading, svg(on, size=size), f"{heading} {report.where(one)}.", report.where(one))
 
 
 def _how(one: Comparison, there: str) -> tuple[Callable[[Any, Comparison], None], tuple[float, float]]:
