@@ -22,14 +22,23 @@ from serving.gateway.storage.tables import CaseRow, GroupRow, ImageRow
 
 @dataclass(frozen=True)
 class Upload:
-    """What `Store.add_case` was given."""
+    """What is to be kept as a case.
+
+    Attributes:
+        model: the one to ask.
+        images: one at least.
+        rejected: files that gave no image.
+        declared: what the caller stated.
+        sample: whether the gateway put it there, to try.
+        expires_at: when a purge removes it; None: never.
+    """
 
     model: str
     images: Sequence[NewImage]
-    rejected: Sequence[RejectedFile]
-    declared: Declared | None
-    sample: bool
-    expires_at: datetime | None
+    rejected: Sequence[RejectedFile] = ()
+    declared: Declared | None = None
+    sample: bool = False
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,8 @@ def stored_images(store: ImageStore, images: Sequence[NewImage]) -> Iterator[lis
 
 def add_case_rows(
     session: Session, principal: Principal, upload: Upload, objects: Sequence[StoredImage], now: datetime
-) -> CaseRow:
-    """Adds a case and its images to the database.
+) -> tuple[CaseRow, list[ImageRow]]:
+    """Adds a case and its images to the database, and returns their rows.
 
     Args:
         session: of `Database.writing`.
@@ -106,11 +115,12 @@ def add_case_rows(
     )
     session.add(case)
     session.flush()
-    session.add_all(
+    images = [
         _image_row(case.id, image_id, position, image, stored)
         for position, (image_id, image, stored) in enumerate(zip(ids, upload.images, objects, strict=True))
-    )
-    return case
+    ]
+    session.add_all(images)
+    return case, images
 
 
 def _next_number(session: Session, group: str) -> int:
