@@ -27,6 +27,7 @@ from serving.gateway.schemas import (
     RejectedFile,
 )
 from serving.gateway.storage import audit_log, documents, retention, served, triage, worklist
+from serving.gateway.storage.core_statements import insert_rows
 from serving.gateway.storage.database import Database, parsed_url
 from serving.gateway.storage.image_store import ImageStore
 from serving.gateway.storage.new_case import Upload, add_case_rows, new_id, stored_images
@@ -268,7 +269,7 @@ class Store:
         """
         with self._writing_case(case_id, principal) as (session, row):
             flagged, urgency = triage.flagged(prediction.findings), triage.urgency(prediction.findings)
-            session.add(_prediction_row(case_id, prediction, flagged, urgency))
+            insert_rows(session, [_prediction_row(case_id, prediction, flagged, urgency)])
             if not row.sample:  # a sample is no patient, and would pass for a drift
                 served.record(session, case_id, prediction, statistics)
             row.status = "withheld" if prediction.withheld else "predicted"
