@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from data_schemas.errors import ImageRejected
 
-_NICE = 10
+NICE = 10
 """Decoding takes every core that it gets; the gateway's own process, which answers everybody, goes before it."""
 
 
@@ -29,7 +29,7 @@ def main(memory_bytes: int) -> None:
     """
     from serving.gateway.decoding_tasks import answer_of
 
-    os.nice(_NICE)
+    os.nice(NICE)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))

@@ -33,8 +33,8 @@ def append(
         subject: to what; a random id.
         details: whatever else there is to say, as JSON; no identifier.
     """
-    last = session.execute(_LAST).first()
-    previous = None if last is None else AuditEntry(**last._mapping)
+    last = session.execute(_LAST).mappings().first()
+    previous = None if last is None else AuditEntry(**{str(name): value for name, value in last.items()})
     entry = sealed(previous, at=at, actor=actor, action=action, subject=subject, details=details)
     insert_rows(session, [AuditRow(**dict(entry))])
     return entry

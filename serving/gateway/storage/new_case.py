@@ -20,7 +20,6 @@ from serving.gateway.storage.new_image import NewImage
 from serving.gateway.storage.served import finite
 from serving.gateway.storage.tables import CaseRow, GroupRow, ImageRow
 
-
 _GROUPS = table_of(GroupRow)
 _COUNT_UP = (
     update(_GROUPS)
