@@ -1,7 +1,7 @@
 """Reads a file of an upload once, for all that is wanted of it; what a model is sent comes first.
 
-While the examples are made, two threads copy the file without its identity and look at the picture: the libraries that
-do the work let other threads run. Whoever waits for a result waits for the examples and the model, not for these.
+While the examples are made, another thread looks at the picture: the libraries that do the work let other threads run.
+The copy without identity, which is made in Python, comes after the examples, while the model is asked about them.
 """
 
 from __future__ import annotations
@@ -72,22 +72,22 @@ def take_in(
     header, secret = kept_header(source.header), Pseudonyms.load_or_create(Path(key_file))
     frame = functools.cache(lambda number: dataclasses.replace(source.frame(number), header=header))
     with _Beside(at_once=len(data) <= _AT_ONCE_BYTES) as beside:
-        keeping = beside.begin(lambda at_once: _keep(source, data, folder, secret, anew=at_once))
         shown = frame(source.number("middle"))
-        looking = beside.begin(lambda _: _look(shown, folder))
+        looking = beside.begin(lambda: _look(shown, folder))
         if task is not None:
             tell({"examples": _examples_or_refusal(source, task, frame, declared, folder)})
         image, hashes = _image(source, shown, header), _hashes(source.header, secret)
         drawn, written_on = looking()
         image["burned_in_text"] = written_on or _says_text(source) or _text_elsewhere(source, shown, frame)
-        return {"image": image, "hashes": hashes, "thumbnail": drawn, "kept": keeping()}
+        kept = _written(folder / "kept", kept_copy(source, data, secret=secret))  # last: it changes the dataset
+        return {"image": image, "hashes": hashes, "thumbnail": drawn, "kept": kept}
 
 
 class _Beside:
     """Works beside the thread that uses it as a context; none goes on when the block has ended.
 
     Args:
-        at_once: whether a work begins at once, in a thread, or when it is waited for. It is told which.
+        at_once: whether a work begins at once, in a thread, or when it is waited for.
     """
 
     def __init__(self, *, at_once: bool) -> None:
@@ -100,24 +100,18 @@ class _Beside:
     def __exit__(self, *_: object) -> None:
         wait(self._begun)
 
-    def begin(self, work: Callable[[bool], T]) -> Callable[[], T]:
+    def begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Begins a work and returns what waits for its result."""
         if not self._at_once:
-            return lambda: work(False)
-        begun = _threads().submit(work, True)
+            return work
+        begun = _threads().submit(work)
         self._begun.append(begun)
         return begun.result
 
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(2)
-
-
-def _keep(source: SourceFile, data: bytes, folder: Path, secret: Pseudonyms, *, anew: bool) -> dict[str, Any]:
-    """Writes the de-identified copy; for it the dataset is changed, so that another thread's must be another one."""
-    of_its_own = open_source(data) if anew and source.dataset is not None else source
-    return _written(folder / "kept", kept_copy(of_its_own, data, secret=secret))
+    return ThreadPoolExecutor(1)
 
 
 def _look(shown: SourceImage, folder: Path) -> tuple[dict[str, Any], bool]:
