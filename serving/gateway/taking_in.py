@@ -1,7 +1,7 @@
 """Reads a file of an upload once, for all that is wanted of it; what a model is sent comes first.
 
-While the examples are made, another thread looks at the picture: the libraries that do the work let other threads run.
-The copy without identity, which is made in Python, comes after the examples, while the model is asked about them.
+All else is done while the model is asked. Of a large file it begins beside the examples, in threads: the libraries that
+do most of the work let other threads run. Of a small one, Python does most of it, which runs one thread at a time.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from serving.gateway.examples_file import declared_header, parsed_task, write_ex
 T = TypeVar("T")
 Tell = Callable[[dict[str, Any]], None]
 
-_AT_ONCE_BYTES = 64 * 2**20
-"""Larger files are worked on by one thread, so that a process needs no more memory than one copy after the other."""
+_AT_ONCE_BYTES = range(2**20, 64 * 2**20)
+"""Sizes of files that threads share. Larger ones would need memory for several copies at a time."""
 
 
 def take_in(
@@ -71,7 +71,9 @@ def take_in(
     _check_limits(source, limits)
     header, secret = kept_header(source.header), Pseudonyms.load_or_create(Path(key_file))
     frame = functools.cache(lambda number: dataclasses.replace(source.frame(number), header=header))
-    with _Beside(at_once=len(data) <= _AT_ONCE_BYTES) as beside:
+    at_once = len(data) in _AT_ONCE_BYTES
+    with _Beside(at_once=at_once) as beside:
+        keeping = beside.begin(lambda: _keep(source, data, folder, secret, anew=at_once))
         shown = frame(source.number("middle"))
         looking = beside.begin(lambda: _look(shown, folder))
         if task is not None:
@@ -79,8 +81,7 @@ def take_in(
         image, hashes = _image(source, shown, header), _hashes(source.header, secret)
         drawn, written_on = looking()
         image["burned_in_text"] = written_on or _says_text(source) or _text_elsewhere(source, shown, frame)
-        kept = _written(folder / "kept", kept_copy(source, data, secret=secret))  # last: it changes the dataset
-        return {"image": image, "hashes": hashes, "thumbnail": drawn, "kept": kept}
+        return {"image": image, "hashes": hashes, "thumbnail": drawn, "kept": keeping()}
 
 
 class _Beside:
@@ -111,7 +112,13 @@ class _Beside:
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1)
+    return ThreadPoolExecutor(2)
+
+
+def _keep(source: SourceFile, data: bytes, folder: Path, secret: Pseudonyms, *, anew: bool) -> dict[str, Any]:
+    """Writes the de-identified copy. It changes the dataset: one that another thread reads is parsed `anew`."""
+    own = open_source(data) if anew and source.dataset is not None else source
+    return _written(folder / "kept", kept_copy(own, data, secret=secret))
 
 
 def _look(shown: SourceImage, folder: Path) -> tuple[dict[str, Any], bool]:
