@@ -59,6 +59,18 @@ def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity
         Unsupported: `hounsfield` and the image does not say how its values become HU.
     """
     found = ValueTable(pixels)
+    return found.mapped(_canonical_table(found, presentation, intensity))
+
+
+def shown_values(pixels: NDArray[Any], presentation: Presentation, intensity: Intensity) -> NDArray[np.uint8]:
+    """Returns the canonical values over 257, rounded: what a screen shows of them. Otherwise as `canonical_values`."""
+    found = ValueTable(pixels)
+    canonical = _canonical_table(found, presentation, intensity)
+    return found.mapped(np.rint(canonical / 257.0).astype(np.uint8))
+
+
+def _canonical_table(found: ValueTable, presentation: Presentation, intensity: Intensity) -> NDArray[np.uint16]:
+    """Returns the canonical value of each of the values that occur."""
     stored = found.values
     padded = _padded(stored, presentation)
     if padded.all():
@@ -72,7 +84,7 @@ def canonical_values(pixels: NDArray[Any], presentation: Presentation, intensity
         unit = _unit(values, lambda: np.where(padded, 0, found.counts), presentation, intensity).clip(0, 1)
         unit = 1 - unit if presentation.inverted else unit
         table = np.rint(np.where(padded, 0, unit) * FULL_SCALE)
-    return found.mapped(table.astype(np.uint16))
+    return np.asarray(table, np.uint16)
 
 
 def modality_values(stored: Values, presentation: Presentation) -> Values:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Entry = TypeVar("Entry", np.uint8, np.uint16)
 
 _MOST = 2**16
 """Whole numbers in a range no wider than this are listed; others are sorted, which takes ten times as long."""
@@ -37,7 +39,7 @@ class ValueTable:
         """How often each value occurs, (n,)."""
         return np.bincount(self._positions, minlength=len(self.values))
 
-    def mapped(self, table: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    def mapped(self, table: NDArray[Entry]) -> NDArray[Entry]:
         """Returns the image with each value replaced.
 
         Args:
@@ -47,7 +49,7 @@ class ValueTable:
             return table[self._positions].reshape(self._pixels.shape)
         # Two's complement makes negative values the upper half: no pixel is shifted, and none widened to 8 bytes.
         unsigned = np.dtype(f"u{self._pixels.dtype.itemsize}")
-        every = np.zeros(2 ** (8 * unsigned.itemsize), np.uint16)
+        every = np.zeros(2 ** (8 * unsigned.itemsize), table.dtype)
         every[np.arange(self._low, self._low + len(table)).astype(unsigned)] = table
         return np.take(every, self._pixels.view(unsigned))
 

@@ -19,7 +19,7 @@ from data_schemas.errors import Corrupt
 from data_schemas.image_settings import Intensity
 from imaging.dicom_file import value
 from imaging.header_values import functional_group, numbers
-from imaging.intensity import canonical_values, modality_values, windowed
+from imaging.intensity import modality_values, shown_values, windowed
 from imaging.presentation import LookupTable, Presentation, VoiWindow, read_presentation
 from imaging.source import SourceFile, SourceImage
 from imaging.value_table import ValueTable
@@ -135,14 +135,13 @@ def picture(image: SourceImage, *, window: tuple[float, float] | None = None, in
     if image.colour is not None:
         shown: NDArray[Any] = _eight_bits(image.colour)
     elif window is None:
-        canonical = canonical_values(image.pixels, image.presentation, _SHOWN)
-        shown = np.asarray(np.rint(canonical / 257.0), np.uint8)
+        shown = shown_values(image.pixels, image.presentation, _SHOWN)
     else:
         found = ValueTable(image.pixels)
         values = modality_values(np.nan_to_num(found.values), image.presentation)
         unit = windowed(values, VoiWindow(window[0], max(window[1], 1.0)))
         unit = 1 - unit if image.presentation.inverted else unit
-        shown = found.mapped(np.rint(unit * 255).astype(np.uint16)).astype(np.uint8)
+        shown = found.mapped(np.rint(unit * 255).astype(np.uint8))
     return np.asarray(255 - shown if invert else shown, np.uint8)
 
 
@@ -203,6 +202,9 @@ def _value_range(source: SourceFile, shown: SourceImage) -> tuple[float, float]:
 def _frame_range(image: SourceImage) -> tuple[float, float]:
     """Returns the lowest and highest value of a frame, padding left out where anything else is there."""
     stored, padding = ValueTable(image.pixels), image.presentation.padding
+    if padding is None and image.presentation.modality_lut is None and image.pixels.dtype.kind in "iub":
+        ends = modality_values(stored.values[[0, -1]], image.presentation)  # a straight line: no need to count
+        return float(ends.min()), float(ends.max())
     there = stored.counts > 0
     there &= np.isfinite(stored.values)
     if padding is not None:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from typing import IO, Any, Literal, cast
 from serving.gateway.problems import TOO_MANY, ProblemError
 
 Answer = dict[str, Any]
+Told = Callable[[Answer], None]
 Status = Literal["not_dicom", "no_pixels", "unsupported", "corrupt"]
 
 _log = logging.getLogger("serving.gateway")
@@ -54,6 +55,7 @@ class FileRefusedError(Exception):
 class _Job:
     request: bytes
     future: Future[Answer]
+    told: Told
 
 
 class DecodingPool:
@@ -140,10 +142,16 @@ class DecodingPool:
             with self._lock:
                 self._taken -= 1
 
-    def submit(self, task: str, /, **arguments: Any) -> Future[Answer]:
-        """Returns the answer that a task will give, or FileRefusedError that it will raise; call it when admitted."""
+    def submit(self, task: str, /, *, told: Told | None = None, **arguments: Any) -> Future[Answer]:
+        """Returns the answer that a task will give, or FileRefusedError that it will raise; call it when admitted.
+
+        Args:
+            task: its name.
+            told: is given, on a thread of the pool, what the task tells before its answer.
+            arguments: of the task.
+        """
         request = json.dumps({"task": task, "arguments": arguments}).encode()
-        job = _Job(request, Future())
+        job = _Job(request, Future(), told or _nobody)
         self._jobs.put(job)
         return job.future
 
@@ -154,7 +162,7 @@ class DecodingPool:
             if not job.future.set_running_or_notify_cancel():
                 continue
             try:
-                job.future.set_result(worker.answer(job.request))
+                job.future.set_result(worker.answer(job.request, job.told))
             except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits for the job
                 job.future.set_exception(error)
 
@@ -182,8 +190,8 @@ class _Worker:
             self._fresh = True
         return self._process
 
-    def answer(self, request: bytes) -> Answer:
-        """Returns what the process answers.
+    def answer(self, request: bytes, told: Told) -> Answer:
+        """Returns what the process answers; `told` is given what it says before.
 
         Raises:
             FileRefusedError: the file gives no image, or its process hung, died or took too much memory over it.
@@ -192,7 +200,8 @@ class _Worker:
         deadline = time.monotonic() + self._timeout_s + (_START_S if self._fresh else 0)
         try:
             self._send(process, request)
-            answer = cast("Answer", json.loads(self._receive(process, deadline)))
+            while "part" in (answer := cast("Answer", json.loads(self._receive(process, deadline)))):
+                told(answer["part"])
         except TimeoutError:
             self._end()
             _log.error("a decoding worker was ended: it took more than %g s", self._timeout_s)
@@ -247,13 +256,17 @@ class _Worker:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
                 raise TimeoutError
-            part = os.read(descriptor, 1 << 16)
+            part = os.read(descriptor, min(wanted - len(data), 1 << 16))  # not of the next message
             if not part:
                 raise EOFError
             data += part
             if len(data) >= 4:
                 wanted = 4 + struct.unpack(">I", data[:4])[0]
         return bytes(data[4:])
+
+
+def _nobody(_: Answer) -> None:
+    """Is told what nobody wants to know."""
 
 
 def too_many() -> ProblemError:

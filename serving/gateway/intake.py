@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving.gateway.decoding_pool import DecodingPool, FileRefusedError
+from serving.gateway.decoding_pool import Answer, DecodingPool, FileRefusedError
 from serving.gateway.prepared import Prepared, prepared
 from serving.gateway.problems import INVALID, NO_IMAGE, ProblemError
 from serving.gateway.schemas import Declared, Image, RejectedFile
 from serving.gateway.settings import GatewaySettings
-from serving.gateway.storage.new_image import NewImage
+from serving.gateway.storage.new_image import FinishedFile, NewImage
 from serving.gateway.zip_files import ZIP_START
 
 _NO_ID = "0" * 32
@@ -28,12 +28,10 @@ class Taken:
 
     Attributes:
         images: as they are to be kept; one at least.
-        prepared: for each image, what a model is to be sent of it; empty where no task was given.
         rejected: files that give no image.
     """
 
     images: list[NewImage]
-    prepared: list[Prepared]
     rejected: list[RejectedFile]
 
 
@@ -59,7 +57,13 @@ class Intake:
         self._decoding, self._settings, self._key_file = decoding, settings, key_file
 
     async def take_in(
-        self, files: Sequence[Path | None], folder: Path, *, task: str | None, declared: Declared
+        self,
+        files: Sequence[Path | None],
+        folder: Path,
+        *,
+        task: str | None,
+        declared: Declared,
+        examples: asyncio.Future[dict[int, Prepared]],
     ) -> Taken:
         """Returns the images that files give; call it when admitted to the workers.
 
@@ -68,11 +72,14 @@ class Intake:
             folder: receives what is made of them.
             task: as JSON, of the model that is asked next; None where none is.
             declared: what the caller states.
+            examples: its result is set, before the images are, to what a model is to be sent of each file, by its
+                number; also of a file that gives no image in the end. It is not set where this raises before.
 
         Raises:
             ProblemError: NO_IMAGE, or INVALID where they are of different patients or studies.
         """
         candidates = await self._candidates(files, folder)
+        first = _Examples(examples, [one.number for one in candidates])
         arguments = {
             "key_file": str(self._key_file),
             "limits": {"frames": self._settings.max_frames, "pixels": self._settings.max_frame_pixels},
@@ -80,22 +87,25 @@ class Intake:
             "declared": declared.model_dump(exclude_none=True),
         }
         at_once = asyncio.Semaphore(self._settings.decode_workers)
-        results = await asyncio.gather(*(self._read(candidate, folder, arguments, at_once) for candidate in candidates))
-        found = [result for result in results if isinstance(result, _Read)]
+        results = await asyncio.gather(
+            *(self._read(candidate, folder, arguments, at_once, first) for candidate in candidates)
+        )
+        found = [result for result in results if isinstance(result, NewImage)]
         rejected = [result for result in results if isinstance(result, RejectedFile)]
         if not found:
             raise _no_image(rejected)
         _check_one_study(found)
-        return Taken([one.image for one in found], [one.prepared for one in found if one.prepared], rejected)
+        return Taken(found, rejected)
 
     async def _candidates(self, files: Sequence[Path | None], folder: Path) -> list[_Candidate]:
         """Returns the files, archives expanded, numbered as they come."""
         found: list[tuple[Path | None, FileRefusedError | None]] = []
+        archives = await asyncio.to_thread(lambda: {path for path in files if path is not None and _is_zip(path)})
         for place, path in enumerate(files):
             if path is None:
                 most = self._settings.max_file_bytes
                 found.append((None, FileRefusedError("unsupported", f"larger than {most} bytes")))
-            elif await asyncio.to_thread(_is_zip, path):
+            elif path in archives:
                 found += await self._expanded(path, folder / f"zip{place}", len(files) - 1 + len(found))
             else:
                 found.append((path, None))
@@ -125,41 +135,63 @@ class Intake:
         ]
 
     async def _read(
-        self, candidate: _Candidate, folder: Path, arguments: Mapping[str, Any], at_once: asyncio.Semaphore
-    ) -> _Read | RejectedFile:
-        if candidate.path is None or candidate.refusal is not None:
-            refusal = candidate.refusal or FileRefusedError("unsupported", "not read")
-            return RejectedFile(file=candidate.number, status=refusal.status, reason=str(refusal))
-        out = folder / f"image{candidate.number}"
-        async with at_once:
-            try:
-                await asyncio.to_thread(out.mkdir)
-                future = self._decoding.submit("take_in", file=str(candidate.path), out=str(out), **arguments)
-                answer = await asyncio.wrap_future(future)
-            except FileRefusedError as refusal:
-                return RejectedFile(file=candidate.number, status=refusal.status, reason=str(refusal))
-            finally:
-                await asyncio.to_thread(candidate.path.unlink)
-            return await asyncio.to_thread(_read_image, candidate.number, answer, out)
+        self,
+        candidate: _Candidate,
+        folder: Path,
+        arguments: Mapping[str, Any],
+        at_once: asyncio.Semaphore,
+        examples: _Examples,
+    ) -> NewImage | RejectedFile:
+        number, loop = candidate.number, asyncio.get_running_loop()
+        out = folder / f"image{number}"
+
+        def told(part: Answer) -> None:
+            loop.call_soon_threadsafe(examples.told, number, prepared(part["examples"], out))
+
+        try:
+            if candidate.path is None or candidate.refusal is not None:
+                raise candidate.refusal or FileRefusedError("unsupported", "not read")
+            async with at_once:
+                future = self._decoding.submit(
+                    "take_in", told=told, file=str(candidate.path), out=str(out), **arguments
+                )
+                return _new_image(number, await asyncio.wrap_future(future), out)
+        except FileRefusedError as refusal:
+            return RejectedFile(file=number, status=refusal.status, reason=str(refusal))
+        finally:
+            examples.told(number, None)
 
 
-@dataclass(frozen=True)
-class _Read:
-    image: NewImage
-    prepared: Prepared | None
+class _Examples:
+    """Gathers what workers tell of files, until there is nothing to be told of any of them.
+
+    Args:
+        ready: is given what a model is to be sent, by the file's number.
+        numbers: of the files.
+    """
+
+    def __init__(self, ready: asyncio.Future[dict[int, Prepared]], numbers: Sequence[int]) -> None:
+        self._ready, self._missing = ready, set(numbers)
+        self._found: dict[int, Prepared] = {}
+
+    def told(self, number: int, made: Prepared | None) -> None:
+        """Notes what was told of a file first; None: nothing will be."""
+        if number in self._missing and made is not None:
+            self._found[number] = made
+        self._missing.discard(number)
+        if not self._missing and not self._ready.done():
+            self._ready.set_result(dict(sorted(self._found.items())))
 
 
-def _read_image(number: int, answer: Mapping[str, Any], out: Path) -> _Read:
-    image = NewImage(
-        data=out / "kept",
+def _new_image(number: int, answer: Answer, out: Path) -> NewImage:
+    return NewImage(
+        data=FinishedFile(out / "kept", **answer["kept"]),
         image=Image(id=_NO_ID, file=number, **answer["image"]),
         patient_hash=answer["hashes"]["patient"],
         study_hash=answer["hashes"]["study"],
         sop_hash=answer["hashes"]["object"],
-        thumbnail=(out / "thumbnail.png").read_bytes(),
+        thumbnail=FinishedFile(out / "thumbnail.png", **answer["thumbnail"]),
     )
-    made = answer.get("examples")
-    return _Read(image, None if made is None else prepared(made, out))
 
 
 def _is_zip(path: Path) -> bool:
@@ -177,10 +209,10 @@ def _no_image(rejected: Sequence[RejectedFile]) -> ProblemError:
     return ProblemError(NO_IMAGE, f"none of {len(rejected)} files gives an image; the first: {told}", errors=errors)
 
 
-def _check_one_study(found: Sequence[_Read]) -> None:
+def _check_one_study(found: Sequence[NewImage]) -> None:
     """Raises unless the images that say whose they are say the same."""
     for attribute, plural in (("patient_hash", "patients"), ("study_hash", "studies")):
-        different = {getattr(one.image, attribute) for one in found} - {""}
+        different = {getattr(one, attribute) for one in found} - {""}
         if len(different) > 1:
             raise ProblemError(
                 INVALID,

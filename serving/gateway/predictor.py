@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,17 @@ from serving.gateway.observability.metrics import Metrics
 from serving.gateway.prepared import Prepared, PreparedFrame, Refusal, prepared
 from serving.gateway.principal import Principal
 from serving.gateway.problems import MODEL_REFUSED, ProblemError
-from serving.gateway.schemas import Case, Declared, Finding, Image, ImagePrediction, Prediction, Withheld, WithheldCode
+from serving.gateway.schemas import (
+    Case,
+    CaseSummary,
+    Declared,
+    Finding,
+    Image,
+    ImagePrediction,
+    Prediction,
+    Withheld,
+    WithheldCode,
+)
 from serving.gateway.served_models import Current, ServedModel, unavailable
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.storage.new_case import new_id
@@ -73,11 +84,28 @@ class _Asked:
 
 
 @dataclass(frozen=True)
+class _Answered:
+    """One frame that the model was sent, by the number of its file, and what it answered."""
+
+    file: int
+    frame: PreparedFrame
+    row: Row
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What a version answered to what it was sent of files, and why it was sent nothing of others, by their number."""
+
+    answered: list[_Answered]
+    refused: dict[int, Refusal]
+
+
+@dataclass(frozen=True)
 class AtHand:
-    """What a model is to be sent of each image, made while the upload was read, for this very description."""
+    """What the model said of the files of an upload while they were stored, or what was wrong; `Predictor.at_hand`."""
 
     current: Current
-    images: Sequence[Prepared]
+    answers: _Answers | ProblemError
 
 
 class Predictor:
@@ -107,6 +135,27 @@ class Predictor:
         self._store, self._decoding, self._folders, self._facts = store, decoding, folders, facts
         self._withhold, self._metrics, self._clock = settings.withhold, metrics, clock
 
+    def at_hand(
+        self, model: ServedModel, current: Current, made: Mapping[int, Prepared], request_id: str
+    ) -> AtHand | None:
+        """Asks a model about files before there is a case of them.
+
+        Args:
+            model: whom.
+            current: the version.
+            made: what it is sent of each file, by the file's number.
+            request_id: goes to the model server.
+
+        Returns:
+            What `predict` takes; None where the version is not served any more.
+        """
+        try:
+            return AtHand(current, _answers(made.items(), model, current.version, request_id))
+        except ModelVersionUnknown:
+            return None
+        except ProblemError as problem:
+            return AtHand(current, problem)
+
     def predict(
         self,
         case: Case,
@@ -116,8 +165,10 @@ class Predictor:
         declared: Declared,
         request_id: str,
         at_hand: AtHand | None = None,
-    ) -> Prediction:
-        """Asks a model about a case and keeps what it says; call it when admitted to the workers.
+    ) -> tuple[Prediction, CaseSummary]:
+        """Asks a model about a case, keeps what it says, and returns that and how the case stands now.
+
+        Call it when admitted to the workers.
 
         Args:
             case: with its images.
@@ -125,7 +176,7 @@ class Predictor:
             model: whom.
             declared: all that was stated of the case.
             request_id: goes to the model server.
-            at_hand: spares a second decoding right after an upload.
+            at_hand: what it said already of the case's files.
 
         Raises:
             ProblemError: UNAVAILABLE, the server is away or changed the model too often; MODEL_REFUSED.
@@ -142,10 +193,10 @@ class Predictor:
             ServedImage(one.image.id, one.frame.number, one.frame.features, judged_scores(one.row, description))
             for one in asked.judged
         ]
-        self._store.add_prediction(case.id, principal, prediction, served)
+        summary = self._store.add_prediction(case.id, principal, prediction, served)
         outcome, codes = ("withheld", prediction.withheld.codes) if prediction.withheld else ("predicted", [])
         self._metrics.prediction(model.name, prediction.model.version, outcome, codes)
-        return prediction
+        return prediction, summary
 
     def _asked(
         self,
@@ -157,16 +208,21 @@ class Predictor:
         at_hand: AtHand | None,
     ) -> _Asked:
         """Begins anew where the server takes the version away before the case is done."""
+        if at_hand is not None:
+            with suppress(ModelVersionUnknown):
+                if isinstance(at_hand.answers, ProblemError):
+                    raise at_hand.answers
+                return _asked(at_hand.current, at_hand.answers, case, model, request_id)
         for _ in range(_ATTEMPTS):
             current = model.current(request_id)
-            usable = at_hand.images if at_hand and at_hand.current.description == current.description else None
             try:
-                return self._asked_of(current, case, principal, model, declared, request_id, usable)
+                answers = self._answers_anew(current, case, principal, model, declared, request_id)
+                return _asked(current, answers, case, model, request_id)
             except ModelVersionUnknown:
                 continue
         raise unavailable("the model server changed the model again and again while this case was predicted")
 
-    def _asked_of(
+    def _answers_anew(
         self,
         current: Current,
         case: Case,
@@ -174,36 +230,15 @@ class Predictor:
         model: ServedModel,
         declared: Declared,
         request_id: str,
-        usable: Sequence[Prepared] | None,
-    ) -> _Asked:
-        task = current.description.task
-        judged: list[_Judged] = []
-        refused: list[_Refused] = []
+    ) -> _Answers:
         with self._folders.folder() as folder:
-            if usable is None:
-                made = self._prepare(case, principal, task_to_json(task), declared, folder)
-            else:
-                made = zip(case.image_list, usable, strict=True)
-            batch: list[tuple[Image, PreparedFrame, bytes]] = []
-            for image, one in made:
-                if one.refusal is not None:
-                    refused.append(_Refused(image, one.refusal))
-                for frame, serialized in one.examples():
-                    batch.append((image, frame, serialized))
-                    if len(batch) == _BATCH:
-                        judged += _judge(batch, model, current.version, request_id)
-                        batch = []
-            if batch:
-                judged += _judge(batch, model, current.version, request_id)
-        study = None
-        if task.unit == "study" and judged:
-            study = _study_row(judged, current, model, request_id)
-        return _Asked(current, judged, refused, study)
+            made = self._prepare(case, principal, task_to_json(current.description.task), declared, folder)
+            return _answers(made, model, current.version, request_id)
 
     def _prepare(
         self, case: Case, principal: Principal, task: str, declared: Declared, folder: Path
-    ) -> Iterator[tuple[Image, Prepared]]:
-        """Yields each image with what is to be sent of it, made by a worker from the kept file."""
+    ) -> Iterator[tuple[int, Prepared]]:
+        """Yields the number of each image's file with what is to be sent of it, made by a worker from the kept file."""
         stated = declared.model_dump(exclude_none=True)
         for number, image in enumerate(case.image_list):
             out = folder / str(number)
@@ -213,9 +248,9 @@ class Predictor:
                     answer = self._decoding.submit(
                         "examples", file=str(file), out=str(out), task=task, declared=stated
                     ).result()
-                    yield image, prepared(answer, out)
+                    yield image.file, prepared(answer, out)
                 except FileRefusedError as error:
-                    yield image, Prepared((), out / "examples", Refusal.of(error))
+                    yield image.file, Prepared((), out / "examples", Refusal.of(error))
             (out / "examples").unlink(missing_ok=True)
 
     def _prediction(self, asked: _Asked, name: str, declared: Declared, case: Case) -> Prediction:
@@ -241,13 +276,41 @@ class Predictor:
         )
 
 
-def _judge(
-    batch: Sequence[tuple[Image, PreparedFrame, bytes]], model: ServedModel, version: int, request_id: str
-) -> list[_Judged]:
+def _answers(made: Iterable[tuple[int, Prepared]], model: ServedModel, version: int, request_id: str) -> _Answers:
+    """Returns what a version answers to what is sent of files; never more is read of them than one call takes."""
+    found = _Answers([], {})
+    batch: list[tuple[int, PreparedFrame, bytes]] = []
+    for file, one in made:
+        if one.refusal is not None:
+            found.refused[file] = one.refusal
+        for frame, serialized in one.examples():
+            batch.append((file, frame, serialized))
+            if len(batch) == _BATCH:
+                found.answered.extend(_answered(batch, model, version, request_id))
+                batch = []
+    if batch:
+        found.answered.extend(_answered(batch, model, version, request_id))
+    return found
+
+
+def _answered(
+    batch: Sequence[tuple[int, PreparedFrame, bytes]], model: ServedModel, version: int, request_id: str
+) -> list[_Answered]:
     examples = [serialized for _, _, serialized in batch]
     answer = model.ask(request_id, lambda client: client.predict(examples, version=version))
     rows = _checked(answer.outputs, len(batch))
-    return [_Judged(image, frame, row) for (image, frame, _), row in zip(batch, rows, strict=True)]
+    return [_Answered(file, frame, row) for (file, frame, _), row in zip(batch, rows, strict=True)]
+
+
+def _asked(current: Current, answers: _Answers, case: Case, model: ServedModel, request_id: str) -> _Asked:
+    """Returns what was learnt of a case's images; of its files, some may have given none in the end."""
+    images = {image.file: image for image in case.image_list}
+    judged = [_Judged(images[one.file], one.frame, one.row) for one in answers.answered if one.file in images]
+    refused = [_Refused(images[file], refusal) for file, refusal in answers.refused.items() if file in images]
+    study = None
+    if current.description.task.unit == "study" and judged:
+        study = _study_row(judged, current, model, request_id)
+    return _Asked(current, judged, refused, study)
 
 
 def _study_row(judged: Sequence[_Judged], current: Current, model: ServedModel, request_id: str) -> Row:

@@ -45,11 +45,14 @@ class ServedModel:
         client: of the model.
         breaker: of the model server.
         metrics: count its calls.
+
+    Attributes:
+        last: what `current` returned last; None before it did.
     """
 
     def __init__(self, client: ModelClient, breaker: CircuitBreaker, metrics: Metrics) -> None:
         self._client, self._breaker, self._metrics = client, breaker, metrics
-        self._labels: Labels | None = None
+        self.last: Current | None = None
 
     @property
     def name(self) -> str:
@@ -68,7 +71,7 @@ class ServedModel:
                 found = self._current(describe, approved=True)
             except ModelVersionUnknown:
                 found = self._current(describe, approved=False)
-        self._labels = found.description.task.labels
+        self.last = found
         return found
 
     def labels(self, request_id: str) -> Labels:
@@ -77,7 +80,7 @@ class ServedModel:
         Raises:
             ProblemError: UNAVAILABLE or MODEL_REFUSED, as `current`.
         """
-        return self._labels or self.current(request_id).description.task.labels
+        return (self.last or self.current(request_id)).description.task.labels
 
     def ask(self, request_id: str, call: Callable[[ModelClient], T]) -> T:
         """Returns what a call of the client returns.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from data_schemas.task_file import task_to_json
-from serving.gateway.context import Gateway, TheGateway, ThePrincipal, TheRequestId
+from serving.gateway.context import TheGateway, ThePrincipal, TheRequestId
 from serving.gateway.feedback_check import check_feedback
-from serving.gateway.new_cases import NewCase, keep_and_predict
+from serving.gateway.new_cases import NewCase, new_case
 from serving.gateway.paths import CaseId
 from serving.gateway.problems import NOT_FOUND, ProblemError
 from serving.gateway.routes.upload_body import UPLOAD_BODY
@@ -25,7 +23,6 @@ from serving.gateway.schemas import (
     Prediction,
     PredictionRequest,
 )
-from serving.gateway.served_models import Current
 from serving.gateway.uploads import Limits, checked_fields, receive
 
 router = APIRouter(prefix="/api/v1", tags=["studies"])
@@ -61,7 +58,7 @@ async def create_study(
         upload = await receive(request, folder, limits, gateway.folders.writers)
         fields, declared = checked_fields(upload.fields)
         asked = NewCase(model=gateway.models.named(fields.model), predict=fields.predict == "true", declared=declared)
-        case = await _new_case(gateway, asked, upload.files, folder, principal=principal, request_id=request_id)
+        case = await new_case(gateway, asked, upload.files, folder, principal=principal, request_id=request_id)
     response.headers["Location"] = f"/api/v1/studies/{case.id}"
     return case
 
@@ -84,7 +81,7 @@ async def create_sample(
         copy = folder / "file0"
         await asyncio.to_thread(lambda: copy.write_bytes(files[gateway.samples.next(len(files))].read_bytes()))
         asked = NewCase(model=gateway.models.named(None), predict=True, declared=Declared(), sample=True)
-        case = await _new_case(gateway, asked, [copy], folder, principal=principal, request_id=request_id)
+        case = await new_case(gateway, asked, [copy], folder, principal=principal, request_id=request_id)
     response.headers["Location"] = f"/api/v1/studies/{case.id}"
     return case
 
@@ -135,7 +132,7 @@ def create_prediction(
         known = found.model if found.model in gateway.settings.models else None
         model = gateway.models.named(asked.model or known)
         declared = gateway.store.declare(case, principal, asked.declared)
-        return gateway.predictor.predict(found, principal, model, declared=declared, request_id=request_id)
+        return gateway.predictor.predict(found, principal, model, declared=declared, request_id=request_id)[0]
 
 
 @router.get("/studies/{case}/predictions", operation_id="listPredictions", summary="The predictions of a case")
@@ -154,18 +151,3 @@ def create_feedback(
     found = gateway.store.case(case, principal, view=False)
     check_feedback(said, found, gateway.models, request_id)
     return gateway.store.add_feedback(case, principal, said)
-
-
-async def _new_case(gateway: Gateway, asked: NewCase, files: list[Path | None], folder: Path, **who: Any) -> Case:
-    """Takes files in and keeps them, in the order that spares a model server that is away everything else."""
-    current: Current | None = None
-    if asked.predict:
-        try:
-            current = await asyncio.to_thread(asked.model.current, who["request_id"])
-        except ProblemError:
-            if not asked.sample:
-                raise
-    with gateway.decoding.admitted():
-        task = None if current is None else task_to_json(current.description.task)
-        taken = await gateway.intake.take_in(files, folder, task=task, declared=asked.declared)
-        return await asyncio.to_thread(keep_and_predict, gateway, asked, taken, current, **who)

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from data_schemas.audit_chain import AuditEntry, sealed
 from data_schemas.errors import AuditBroken, ConfigurationError
+from serving.gateway.storage.core_statements import insert_rows, table_of
 from serving.gateway.storage.database import Database, parsed_url, require_existing
 from serving.gateway.storage.tables import AuditRow
 
 _BATCH = 1000
+_LAST = select(table_of(AuditRow)).order_by(table_of(AuditRow).c.number.desc()).limit(1)
 
 
 def append(
@@ -31,11 +33,10 @@ def append(
         subject: to what; a random id.
         details: whatever else there is to say, as JSON; no identifier.
     """
-    last = session.scalars(select(AuditRow).order_by(AuditRow.number.desc()).limit(1)).first()
-    previous = None if last is None else _entry(last)
+    last = session.execute(_LAST).mappings().first()
+    previous = None if last is None else AuditEntry(**{str(name): value for name, value in last.items()})
     entry = sealed(previous, at=at, actor=actor, action=action, subject=subject, details=details)
-    session.add(AuditRow(**dict(entry)))
-    session.flush()
+    insert_rows(session, [AuditRow(**dict(entry))])
     return entry
 
 

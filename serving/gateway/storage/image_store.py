@@ -24,6 +24,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from data_schemas.errors import ConfigurationError
 from serving.gateway.problems import INTERNAL, UNAVAILABLE, ProblemError
+from serving.gateway.storage.new_image import FinishedFile
 
 _CHUNK = 1 << 20
 _PARTIAL = ".partial"
@@ -65,14 +66,18 @@ class ImageStore:
         if self._local:
             _make_private_folder(Path(self._root))
 
-    def put(self, data: bytes | Path) -> StoredObject:
-        """Stores bytes, or a copy of a file, under a new random name.
+    def put(self, data: bytes | Path | FinishedFile) -> StoredObject:
+        """Stores bytes, a copy of a file, or a finished file itself, under a new random name.
 
         Raises:
             ProblemError: UNAVAILABLE, the store is away or full.
         """
         token = secrets.token_hex(16)
         name = f"{token[:2]}/{token}"
+        if isinstance(data, FinishedFile):
+            if self._local and self._take_file(name, data.path):
+                return StoredObject(name, data.sha256, data.size)
+            data = data.path
         with _opened_data(data) as source:
             try:
                 digest, size = (self._put_file if self._local else self._put_object)(name, source)
@@ -200,6 +205,17 @@ class ImageStore:
             partial.unlink(missing_ok=True)
             raise
         return result
+
+    def _take_file(self, name: str, file: Path) -> bool:
+        """Moves a finished file to its place; returns False where that is on another disk, or cannot be written."""
+        path = Path(self._path(name))
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            file.rename(path)
+        except OSError:
+            return False
+        _sync_folder(path.parent)
+        return True
 
     def _put_object(self, name: str, source: BinaryIO) -> tuple[str, int]:
         """Writes an object, which a store shows only when it is complete."""

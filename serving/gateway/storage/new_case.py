@@ -8,28 +8,46 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from serving.gateway.principal import Principal
 from serving.gateway.schemas import Declared, RejectedFile
 from serving.gateway.storage import triage
+from serving.gateway.storage.core_statements import insert_rows, table_of
 from serving.gateway.storage.image_store import ImageStore, StoredObject
 from serving.gateway.storage.new_image import NewImage
 from serving.gateway.storage.served import finite
 from serving.gateway.storage.tables import CaseRow, GroupRow, ImageRow
 
+_GROUPS = table_of(GroupRow)
+_COUNT_UP = (
+    update(_GROUPS)
+    .where(_GROUPS.c.name == bindparam("group"))
+    .values(last_number=_GROUPS.c.last_number + 1)
+    .returning(_GROUPS.c.last_number)
+)
+
 
 @dataclass(frozen=True)
 class Upload:
-    """What `Store.add_case` was given."""
+    """What is to be kept as a case.
+
+    Attributes:
+        model: the one to ask.
+        images: one at least.
+        rejected: files that gave no image.
+        declared: what the caller stated.
+        sample: whether the gateway put it there, to try.
+        expires_at: when a purge removes it; None: never.
+    """
 
     model: str
     images: Sequence[NewImage]
-    rejected: Sequence[RejectedFile]
-    declared: Declared | None
-    sample: bool
-    expires_at: datetime | None
+    rejected: Sequence[RejectedFile] = ()
+    declared: Declared | None = None
+    sample: bool = False
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +87,8 @@ def stored_images(store: ImageStore, images: Sequence[NewImage]) -> Iterator[lis
 
 def add_case_rows(
     session: Session, principal: Principal, upload: Upload, objects: Sequence[StoredImage], now: datetime
-) -> CaseRow:
-    """Adds a case and its images to the database.
+) -> tuple[CaseRow, list[ImageRow]]:
+    """Adds a case and its images to the database, and returns their rows.
 
     Args:
         session: of `Database.writing`.
@@ -104,25 +122,21 @@ def add_case_rows(
         declared=declared or None,
         rejected=[one.model_dump(mode="json") for one in upload.rejected],
     )
-    session.add(case)
-    session.flush()
-    session.add_all(
+    insert_rows(session, [case])
+    images = [
         _image_row(case.id, image_id, position, image, stored)
         for position, (image_id, image, stored) in enumerate(zip(ids, upload.images, objects, strict=True))
-    )
-    return case
+    ]
+    insert_rows(session, images)
+    return case, images
 
 
 def _next_number(session: Session, group: str) -> int:
     """Counts a group's cases up by one and returns the new number; a rollback takes it back, so that no gap is left."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    counted = (
-        insert(GroupRow)
-        .values(name=group, last_number=1)
-        .on_conflict_do_update(index_elements=["name"], set_={"last_number": GroupRow.last_number + 1})
-        .returning(GroupRow.last_number)
-    )
-    return session.execute(counted).scalar_one()
+    number = session.connection().execute(_COUNT_UP, {"group": group}).scalar()
+    if number is None:  # nobody else writes meanwhile
+        insert_rows(session, [GroupRow(name=group, last_number=1)])
+    return number or 1
 
 
 def _modality(images: Sequence[NewImage]) -> str:

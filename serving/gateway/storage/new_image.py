@@ -13,23 +13,32 @@ Features = Mapping[str, float | str | Sequence[float]]
 
 
 @dataclass(frozen=True)
+class FinishedFile:
+    """A file that survives a power cut and that the image store may have for its own, instead of a copy."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
 class NewImage:
     """A file of an upload that gives an image, as it is to be kept.
 
     Attributes:
-        data: the file's bytes, de-identified; or where they are, to be copied from there.
+        data: the file's bytes, de-identified; or where they are, to be copied or taken from there.
         image: what the API says of it. Its `id` is not kept: the store gives it another, so that any will do.
         patient_hash, study_hash, sop_hash: keyed hashes (`imaging.pseudonyms`); empty where the file names none.
         thumbnail: PNG.
         statistics: features that are known at upload.
     """
 
-    data: bytes | Path = field(repr=False)
+    data: bytes | Path | FinishedFile = field(repr=False)
     image: Image
     patient_hash: str
     study_hash: str
     sop_hash: str
-    thumbnail: bytes = field(repr=False)
+    thumbnail: bytes | FinishedFile = field(repr=False)
     statistics: Features = field(default_factory=dict)
 
 

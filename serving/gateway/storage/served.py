@@ -9,15 +9,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Select, bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from serving.gateway.schemas import ImagePrediction, Prediction
+from serving.gateway.storage.core_statements import insert_rows, table_of
 from serving.gateway.storage.new_image import Features, ServedImage
 from serving.gateway.storage.tables import ImageRow, ServedRow
 
 _BATCH = 1000
 _Query = TypeVar("_Query", bound=Select[Any])
+_SERVED, _IMAGES = table_of(ServedRow).c, table_of(ImageRow).c
+_FORGET = delete(table_of(ServedRow)).where(
+    _SERVED.case_id == bindparam("case"), _SERVED.model == bindparam("asked"), _SERVED.version == bindparam("of")
+)
+_OWN = select(_IMAGES.patient_hash).where(_IMAGES.case_id == bindparam("case"), _IMAGES.patient_hash != "")
+_THEIRS = select(_IMAGES.case_id).where(_IMAGES.patient_hash.in_(_OWN))
+_KNOWN_TOKEN = (
+    select(_SERVED.patient)
+    .where(or_(_SERVED.case_id == bindparam("case"), _SERVED.case_id.in_(_THEIRS)), _SERVED.patient != "")
+    .order_by(_SERVED.id)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True)
@@ -71,9 +84,8 @@ def record(session: Session, case_id: str, prediction: Prediction, served: Seque
         served: a record for each frame.
     """
     model, version = prediction.model.name, prediction.model.version
-    same = (ServedRow.case_id == case_id, ServedRow.model == model, ServedRow.version == version)
     token = _patient_token(session, case_id)
-    session.execute(delete(ServedRow).where(*same))
+    session.connection().execute(_FORGET, {"case": case_id, "asked": model, "of": version})
     kept = {
         "case_id": case_id,
         "at": prediction.created_at,
@@ -83,9 +95,9 @@ def record(session: Session, case_id: str, prediction: Prediction, served: Seque
         "withheld": list(prediction.withheld.codes) if prediction.withheld else [],
     }
     if not served and prediction.withheld:
-        session.add(ServedRow(**kept, features={}, scores={}, flagged=[]))
+        insert_rows(session, [ServedRow(**kept, features={}, scores={}, flagged=[])])
     answers = {(one.image, one.frame): one for one in prediction.images}
-    session.add_all(
+    rows = [
         ServedRow(
             **kept,
             features=finite(one.features),
@@ -94,7 +106,8 @@ def record(session: Session, case_id: str, prediction: Prediction, served: Seque
             out_of_scope=_out_of_scope(answers.get((one.image, one.frame))),
         )
         for one in served
-    )
+    ]
+    insert_rows(session, rows)
 
 
 def records(
@@ -140,12 +153,8 @@ def _patient_token(session: Session, case_id: str) -> str:
 
     A random one, and no hash: once the patient's cases are purged, not even the key leads from a record to a patient.
     """
-    own = select(ImageRow.patient_hash).where(ImageRow.case_id == case_id, ImageRow.patient_hash != "")
-    theirs = select(ImageRow.case_id).where(ImageRow.patient_hash.in_(own))
-    known = select(ServedRow.patient).where(
-        or_(ServedRow.case_id == case_id, ServedRow.case_id.in_(theirs)), ServedRow.patient != ""
-    )
-    return session.scalars(known.order_by(ServedRow.id).limit(1)).first() or secrets.token_hex(16)
+    found = session.connection().execute(_KNOWN_TOKEN, {"case": case_id}).scalar()
+    return found or secrets.token_hex(16)
 
 
 def finite(features: Features) -> dict[str, Any]:

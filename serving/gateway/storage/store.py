@@ -19,6 +19,7 @@ from serving.gateway.schemas import (
     AuditPage,
     Case,
     CaseList,
+    CaseSummary,
     Declared,
     Feedback,
     FeedbackRequest,
@@ -26,6 +27,7 @@ from serving.gateway.schemas import (
     RejectedFile,
 )
 from serving.gateway.storage import audit_log, documents, retention, served, triage, worklist
+from serving.gateway.storage.core_statements import insert_rows
 from serving.gateway.storage.database import Database, parsed_url
 from serving.gateway.storage.image_store import ImageStore
 from serving.gateway.storage.new_case import Upload, add_case_rows, new_id, stored_images
@@ -121,29 +123,28 @@ class Store:
         sample: bool = False,
         expires_at: datetime | None = None,
     ) -> str:
-        """Keeps an upload and returns the id of its case; nothing is kept where any of it fails.
+        """Keeps an upload and returns the id of its case, and raises, as `new_case` does."""
+        upload = Upload(model, images, rejected, declared, sample, expires_at)
+        return self.new_case(principal, upload).id
+
+    def new_case(self, principal: Principal, upload: Upload) -> Case:
+        """Keeps an upload and returns its case; nothing is kept where any of it fails.
 
         Args:
             principal: whose group has the case.
-            model: the one to ask.
-            images: one at least.
-            rejected: files that gave no image.
-            declared: what the caller stated.
-            sample: whether the gateway put it there, to try.
-            expires_at: when a purge removes it; None: never.
+            upload: what it is.
 
         Raises:
             ProblemError: UNAVAILABLE, the database or the image store is away or full.
         """
-        upload = Upload(model, images, rejected, declared, sample, expires_at)
-        with stored_images(self._images, images) as objects, self._database.writing() as session:
+        with stored_images(self._images, upload.images) as objects, self._database.writing() as session:
             now = self._clock()
-            row = add_case_rows(session, principal, upload, objects, now)
-            told = {"number": row.number, "model": model, "images": len(images), "rejected": len(rejected)}
-            self._append(session, principal, "upload", row.id, {**told, "sample": sample})
+            row, images = add_case_rows(session, principal, upload, objects, now)
+            told = {"number": row.number, "model": row.model, "images": len(images), "rejected": len(row.rejected)}
+            self._append(session, principal, "upload", row.id, {**told, "sample": row.sample})
             if row.declared:
                 self._append(session, principal, "declare", row.id, row.declared)
-        return row.id
+        return documents.case(row, images=images, predictions=(), feedback=(), principal=principal)
 
     def case(self, case_id: str, principal: Principal, *, view: bool = True) -> Case:
         """Returns a case with all that belongs to it.
@@ -254,8 +255,8 @@ class Store:
 
     def add_prediction(
         self, case_id: str, principal: Principal, prediction: Prediction, statistics: Sequence[ServedImage] = ()
-    ) -> None:
-        """Keeps what a model said of a case, which from now on is what the worklist shows.
+    ) -> CaseSummary:
+        """Keeps what a model said of a case, and returns what from now on the worklist shows.
 
         Args:
             case_id: the case.
@@ -268,7 +269,7 @@ class Store:
         """
         with self._writing_case(case_id, principal) as (session, row):
             flagged, urgency = triage.flagged(prediction.findings), triage.urgency(prediction.findings)
-            session.add(_prediction_row(case_id, prediction, flagged, urgency))
+            insert_rows(session, [_prediction_row(case_id, prediction, flagged, urgency)])
             if not row.sample:  # a sample is no patient, and would pass for a drift
                 served.record(session, case_id, prediction, statistics)
             row.status = "withheld" if prediction.withheld else "predicted"
@@ -276,6 +277,7 @@ class Store:
             row.withheld = list(prediction.withheld.codes) if prediction.withheld else []
             _sort(row)
             self._append(session, principal, *_told(case_id, prediction, flagged))
+        return documents.summary(row)
 
     def set_failed(self, case_id: str, principal: Principal, reason: str = "") -> None:
         """Says of a case that its prediction failed; one that has a prediction keeps it.
