@@ -7,6 +7,7 @@ RADFLOW_WEIGHTS); without them it makes the sample and runs the demo's task on i
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ from models.hyperparameters import read_hyperparameters, write_hyperparameters
 from models.tuning_space import apply_hyperparameters, check_space, models_to_build
 from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
 from pipeline.code_digest import code_digest
+from pipeline.metadata_database import choose_database
+from pipeline.metadata_url import without_passwords
 from pipeline.settings import PipelineSettings, private_folder, pseudonym_key, served_folder, withdrawals
 
 _TENSORFLOW = ("tensorflow", "keras", "tensorflow-transform")
@@ -71,6 +74,7 @@ def prepare(
     output: Path,
     weights: Path | None = None,
     hyperparameters: Path | None = None,
+    metadata: str | None = None,
     beam_args: tuple[str, ...] = (),
 ) -> PipelineSettings:
     """Returns what the pipeline is made from, after checking everything that can be checked before any work.
@@ -81,10 +85,11 @@ def prepare(
         output: the folder that receives everything; made if absent.
         weights: the folder of pretrained weights.
         hyperparameters: a file, or a former run's output, whose hyperparameters are used in place of a search.
+        metadata: URL of a server's database where runs are recorded; RADFLOW_METADATA's, or the output's own if None.
         beam_args: arguments for every Beam step.
 
     Raises:
-        ConfigurationError: task, manifest, weights or key are wrong; all problems of a file at once.
+        ConfigurationError: task, manifest, weights, metadata store or key are wrong; all problems of a file at once.
     """
     task = load_task(task_name)
     rows = read_manifest(manifest, task)
@@ -92,10 +97,12 @@ def prepare(
     found = _find_all_weights(task, values, folder=weights)
     output = _made(output)
     _require_known_key(output)
+    database = choose_database(output, metadata)
     return PipelineSettings(
         task=task,
         private_manifest=private_copy(rows, private_folder(output)),
         output=output,
+        metadata=database,
         fingerprint=rows.fingerprint(),
         schema=write_schema(task, output / "schemas"),
         weights={name: str(path.absolute()) if path else "" for name, path in found.items()},
@@ -190,7 +197,7 @@ def run(settings: PipelineSettings, *, run_id: str) -> None:
 
     Args:
         settings: from `prepare`.
-        run_id: what the metadata store and the reports call this run.
+        run_id: what the metadata store and the reports call this run; `settings.metadata.run_id` made it.
     """
     from tfx.dsl.compiler import compiler, constants
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -200,9 +207,27 @@ def run(settings: PipelineSettings, *, run_id: str) -> None:
 
     compiled = compiler.Compiler().compile(create_pipeline(settings))
     runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
-    LocalDagRunner().run_with_ir(compiled)
+    with _no_password_logged(), settings.metadata.used_by_tfx():
+        LocalDagRunner().run_with_ir(compiled)
     # By now, servers have had time to load what was pushed: most often there is nothing to wait for.
     settle_models_config(settings.output / "serving")
+
+
+@contextmanager
+def _no_password_logged() -> Iterator[None]:
+    """Blots out the metadata store's password in what TFX logs of its configuration within the block."""
+
+    def blot_out(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        record.msg, record.args = without_passwords(message), None
+        return True
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(blot_out)
+    try:
+        yield
+    finally:
+        logger.removeFilter(blot_out)
 
 
 def settings_from_environment(output: Path) -> PipelineSettings:
@@ -235,6 +260,11 @@ def main() -> None:
     output = Path(os.environ.get("RADFLOW_OUTPUT", "radflow-output/tfx"))
     with only_run(output):
         settings = settings_from_environment(output)
+        if settings.metadata.url is not None:
+            raise ConfigurationError(
+                f"the `tfx` command names runs itself, so that those of several outputs could not be told apart in "
+                f"{settings.metadata}: use `radflow run`"
+            )
         LocalDagRunner().run(create_pipeline(settings))
         settle_models_config(settings.output / "serving")
 

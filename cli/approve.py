@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_schemas.errors import ConfigurationError, GateRefused
+from cli.serving_folder import (
+    add_model_arguments,
+    model_folder,
+    persons_words,
+    require_gates,
+    serving_root,
+    settle,
+    version_folder,
+)
+from data_schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from data_schemas.approvals import Approval
     from data_schemas.audit_chain import AuditEntry
-
-_LONGEST = {"by": 200, "role": 200, "statement": 4000}
-_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
-"""Have no picture of their own, and some scripts write names with them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", metavar="NAME", help="who approves")
     parser.add_argument("--role", metavar="ROLE", help="as what, e.g. `chief radiologist`")
     parser.add_argument("--statement", metavar="TEXT", help="what was looked at, and why it may be used")
-    parser.add_argument("--model", metavar="TASK", help="the model, where OUTPUT/serving has several")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="the output folder of the runs [RADFLOW_OUTPUT, or radflow-output]"
-    )
+    add_model_arguments(parser)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--withdraw", action="store_true", help="withdraw the approval that VERSION has")
     choice.add_argument("--list", action="store_true", help="show every approval and withdrawal, oldest first")
@@ -47,75 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
         ModelAltered: the version's files are not those that were pushed.
         AuditBroken: the audit log cannot be relied on; nothing was recorded.
     """
-    root = _serving_root(arguments.output)
+    root = serving_root(arguments.output)
     if arguments.list:
         print(_listed(root, arguments.model))
         return 0
-    words = {name: _words(name, getattr(arguments, name)) for name in _LONGEST}
+    words = persons_words(arguments, what="an approval")
     act = _withdraw if arguments.withdraw else _approve
-    print(act(_model_folder(root, arguments.model), arguments.version, words), flush=True)
-    _settle(root)
+    print(act(model_folder(root, arguments.model), arguments.version, words), flush=True)
+    settle(root)
     return 0
-
-
-def _settle(root: Path) -> None:
-    """Waits, where a label has to, until servers have loaded its version; what is cut off here, the next run does."""
-    from data_schemas.approvals import only_writer
-    from data_schemas.models_config import MODELS_CONFIG_FILE, SETTLE_S, settle_models_config, write_models_config
-
-    with only_writer(root):
-        settled = write_models_config(root)
-    if not settled:
-        print(f"Servers load the version first: its label moves in {SETTLE_S:.0f} s at most ...", flush=True)
-        settle_models_config(root)
-    print(f"Model servers that poll {root / MODELS_CONFIG_FILE} follow.")
-
-
-def _serving_root(output: Path | None) -> Path:
-    root = (output or Path(os.environ.get("RADFLOW_OUTPUT") or "radflow-output")).absolute() / "serving"
-    if not root.is_dir():
-        raise ConfigurationError(f"{root} does not exist: give --output DIR of a run that pushed a model")
-    return root
-
-
-def _model_folder(root: Path, model: str | None) -> Path:
-    from data_schemas.models_config import model_folders
-
-    found = {folder.name: folder for folder in model_folders(root)}
-    if not found:
-        raise ConfigurationError(f"no model in {root}: `radflow run` pushes one")
-    if model is None and len(found) > 1:
-        raise ConfigurationError(f"{root} has several models: say which, with --model {' or --model '.join(found)}")
-    name = model or next(iter(found))
-    if name not in found:
-        raise ConfigurationError(f"no model {name!r} in {root}; there is {', '.join(found)}")
-    return found[name]
-
-
-def _version(folder: Path, number: int | None) -> Path:
-    from data_schemas.served_folder import versions
-
-    found = versions(folder)
-    known = ", ".join(str(one) for one in sorted(found))
-    if number is None:
-        raise ConfigurationError(f"say which VERSION; {folder.name} has {known}")
-    if number not in found:
-        raise ConfigurationError(f"{folder.name} has no version {number}; it has {known}")
-    return found[number]
-
-
-def _words(name: str, text: str | None) -> str:
-    """Returns one of the words that an approval needs.
-
-    Raises:
-        ConfigurationError: it is missing, empty, too long, or no text.
-    """
-    said = " ".join((text or "").split())
-    if not said:
-        raise ConfigurationError(f"--{name} is missing or empty: an approval says who, as what, and in what words")
-    if len(said) > _LONGEST[name] or not all(one.isprintable() or one in _JOINERS for one in said):
-        raise ConfigurationError(f"--{name}: at most {_LONGEST[name]} characters that can be printed")
-    return said
 
 
 def _approve(folder: Path, number: int | None, words: dict[str, str]) -> str:
@@ -123,10 +64,10 @@ def _approve(folder: Path, number: int | None, words: dict[str, str]) -> str:
     from data_schemas.digests import check_digests, content_digest
     from data_schemas.models_config import write_models_config
 
-    version, root = _version(folder, number), folder.parent
+    version, root = version_folder(folder, number), folder.parent
     with only_writer(root):
         checked = check_digests(version)
-        _require_gates(version)
+        require_gates(version, what="not approved")
         before = read_approvals(root).get(folder.name)
         approval = _approval(folder.name, int(version.name), words, digest=content_digest(version))
         entry = record(root, APPROVE, approval)
@@ -139,16 +80,6 @@ def _approve(folder: Path, number: int | None, words: dict[str, str]) -> str:
             "No version was approved before." if before is None else f"Before: {_said(before)}",
         ]
     )
-
-
-def _require_gates(version: Path) -> None:
-    """Raises where the verdicts beside a version refuse it: the Pusher would not have pushed it."""
-    from data_schemas.served_evaluation import read_served_evaluation
-
-    evaluation = read_served_evaluation(version)
-    if evaluation is not None and not evaluation.gates_passed:
-        lines = "\n".join(f"  {gate}" for gate in evaluation.gates)
-        raise GateRefused(f"not approved; {version.parent.name}/{version.name} missed a gate. Its gates:\n{lines}")
 
 
 def _withdraw(folder: Path, number: int | None, words: dict[str, str]) -> str:
@@ -191,7 +122,7 @@ def _listed(root: Path, model: str | None) -> str:
     from data_schemas.approvals import APPROVE, WITHDRAW, read_approvals, read_audit
     from data_schemas.models_config import model_folders
 
-    folders = model_folders(root) if model is None else [_model_folder(root, model)]
+    folders = model_folders(root) if model is None else [model_folder(root, model)]
     entries = [entry for entry in read_audit(root) if entry.action in (APPROVE, WITHDRAW)]
     lines = [_entry_line(entry) for entry in entries if model in (None, entry.subject.rpartition("/")[0])]
     held = read_approvals(root)

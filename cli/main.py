@@ -21,11 +21,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deidentify": ("cli.deidentify", "write copies of DICOM images that do not say whose they are"),
     "manifest": ("cli.manifest", "make a manifest from a folder of images and labels"),
     "run": ("cli.run", "run the pipeline of a task on a manifest, to a pushed model or a refusal"),
+    "runs": ("cli.runs", "list the runs of an output: status, metrics, and which model is served as which version"),
+    "lineage": ("cli.lineage", "say from which data, code, parameters and run a served model came"),
     "report": ("cli.report", "say where a run's model report is, and what it says; make it anew"),
     "evaluate": ("cli.evaluate", "judge a pushed model on other data: external validation"),
     "compare": ("cli.compare", "compare the models of two runs on the test images that both judged"),
     "verify": ("cli.verify", "check that pushed versions are still what was pushed, and approved"),
     "approve": ("cli.approve", "approve a pushed version for use, by name and in words; list or withdraw approvals"),
+    "rollback": ("cli.rollback", "publish a former version's model again, as the newest version"),
     "serve": ("cli.serve", "serve pushed models, and open the page on which images are read"),
     "audit": ("cli.audit", "check that nobody changed an audit log, or print it"),
     "storage": ("cli.storage", "remove what the gateway has kept for long enough; bring its database up to date"),
@@ -35,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "feedback": ("cli.feedback", "write the cases that readers reviewed as a manifest, to train or judge on"),
     "drift": ("cli.drift", "say whether what was served is still like what the model was trained and tested on"),
     "withdraw": ("cli.withdraw", "keep a patient out of later runs, and remove cached records of the images"),
+    "gc": ("cli.gc", "remove old artifacts that no pushed model's lineage needs"),
     "tasks": ("cli.tasks", "list, show and check tasks"),
 }
 """Command -> the module that has its `add_arguments` and `run`, and its line in the help."""
@@ -44,11 +48,12 @@ _USAGE = 2
 _INTERRUPTED = 130
 
 _ENVIRONMENT = {
+    "GLOG_minloglevel": "2",
     "GRPC_VERBOSITY": "ERROR",
     "PYTHONWARNINGS": "ignore::FutureWarning",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
-"""Keeps TensorFlow, gRPC and what they load from talking over a command's output. What the user set, stays."""
+"""Keeps TensorFlow, gRPC, MLMD and what they load from talking over a command's output. What the user set, stays."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

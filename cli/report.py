@@ -14,6 +14,7 @@ from data_schemas.errors import ConfigurationError, RadflowError
 if TYPE_CHECKING:
     from components.model_report.gather import RunArtifacts
     from pipeline.lineage import OutputArtifact, RunOutputs
+    from pipeline.metadata_database import MetadataDatabase
     from pipeline.run_state import RunState
 
 LATEST = "latest"
@@ -137,10 +138,10 @@ def find_run(output: Path, name: str) -> str:
     return name
 
 
-def _store(output: Path) -> Path:
-    from pipeline.settings import metadata_store
+def _store(output: Path) -> MetadataDatabase:
+    from pipeline.metadata_database import output_database
 
-    return metadata_store(output)
+    return output_database(output)
 
 
 def _folder(output: Path, run_id: str, outputs: RunOutputs) -> Path | None:

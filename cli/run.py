@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON, or a former run's output, whose hyperparameters are used in place of a search",
     )
+    parser.add_argument(
+        "--metadata",
+        metavar="URL",
+        help="record runs in a PostgreSQL or MySQL, e.g. postgresql://USER@HOST/DATABASE, rather than in a file of "
+        "--output; the first run of an output decides [RADFLOW_METADATA]; RADFLOW_METADATA_PASSWORD has the password",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON, last")
 
 
@@ -56,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             output=arguments.output,
             weights=weights_folder(arguments.weights),
             hyperparameters=arguments.hyperparameters,
+            metadata=arguments.metadata,
         )
     except DataRefused as refusal:
         if arguments.json:
@@ -137,7 +144,13 @@ class FinishedRun:
 
 
 def run_pipeline(
-    task: str, manifest: Path, *, output: Path, weights: Path | None, hyperparameters: Path | None = None
+    task: str,
+    manifest: Path,
+    *,
+    output: Path,
+    weights: Path | None,
+    hyperparameters: Path | None = None,
+    metadata: str | None = None,
 ) -> FinishedRun:
     """Runs the pipeline with progress on standard error and everything else in a log file.
 
@@ -146,10 +159,11 @@ def run_pipeline(
     """
     import local_runner
 
-    run_id = time.strftime("%Y-%m-%dT%H-%M-%S")
     with local_runner.only_run(output):
-        settings = local_runner.prepare(task, manifest, output=output, weights=weights, hyperparameters=hyperparameters)
-        return _run_logged(settings, run_id)
+        settings = local_runner.prepare(
+            task, manifest, output=output, weights=weights, hyperparameters=hyperparameters, metadata=metadata
+        )
+        return _run_logged(settings, settings.metadata.run_id(time.strftime("%Y-%m-%dT%H-%M-%S")))
 
 
 def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cli.cached_images import held_of, ingests, remove_held
 from data_schemas.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from data_schemas.ingest_report import IngestReport
 
 _LEARNT = ("train", "eval", "calibration")
 """Splits that something of a model was fitted to or chosen on."""
@@ -85,7 +80,7 @@ def _named(arguments: argparse.Namespace, output: Path) -> frozenset[str]:
 
 def _say_known(named: frozenset[str], before: frozenset[str], output: Path) -> int:
     """Says of each whether any run met it, and returns how many none did."""
-    met = {patient for _, report in _ingests(output) for split in report.patients.values() for patient in split}
+    met = {patient for _, report in ingests(output) for split in report.patients.values() for patient in split}
     for pseudonym in sorted(named):
         known = "in the data of former runs" if pseudonym in met else "in no run so far: check the id, issuer and site"
         again = ", withdrawn before" if pseudonym in before else ""
@@ -94,12 +89,12 @@ def _say_known(named: frozenset[str], before: frozenset[str], output: Path) -> i
 
 
 def _say_models(named: frozenset[str], output: Path) -> None:
+    from pipeline.metadata_database import output_database
     from pipeline.model_lineage import trained_models
-    from pipeline.settings import metadata_store
 
-    reports = {folder.name: report for folder, report in _ingests(output)}
+    reports = {folder.name: report for folder, report in ingests(output)}
     lines = []
-    for model in trained_models(metadata_store(output)):
+    for model in trained_models(output_database(output)):
         report = reports.get(model.examples.name)  # TFX names the outputs of one execution alike
         held = [split for split in _LEARNT if report and named & set(report.patients[split])]
         if held:
@@ -114,47 +109,6 @@ def _say_models(named: frozenset[str], output: Path) -> None:
 
 
 def _purge(named: frozenset[str], output: Path) -> None:
-    removed = 0
-    for folder, report in _ingests(output):
-        if not any(named & set(patients) for patients in report.patients.values()):
-            continue
-        for path in _image_holders(folder):
-            removed += 1
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if removed:
-        for picture in _pictures(output):
-            picture.unlink()
-        shutil.rmtree(output / "unfinished", ignore_errors=True)  # what was stopped may have learnt from the patient
-    print(f"Removed: {removed} folders and files of cached records." if removed else "There were no records to remove.")
-
-
-def _image_holders(report: Path) -> Iterator[Path]:
-    """Yields what one ingest wrote that holds images or describes them: its records, and its image index."""
-    from data_schemas.image_index import FILE_PATTERN
-
-    examples = report.parents[1] / "examples" / report.name
-    yield from [path for path in (examples, *sorted(report.glob(FILE_PATTERN))) if path.exists()]
-
-
-def _pictures(output: Path) -> Iterator[Path]:
-    """Yields pages and contact sheets, of all runs: they show images, and do not say whose.
-
-    The numbers beside a page stay; `radflow report` makes it anew.
-    """
-    from data_schemas.model_files import CONTACT_SHEET_FILE
-    from reports.model_report import HTML_FILE
-
-    for pattern in (
-        f"pipeline/ModelReport/report/*/{HTML_FILE}",
-        f"reports/*/{HTML_FILE}",
-        f"pipeline/Trainer/model_run/*/{CONTACT_SHEET_FILE}",
-    ):
-        yield from output.glob(pattern)
-
-
-def _ingests(output: Path) -> Sequence[tuple[Path, IngestReport]]:
-    """Returns the folder and the report of every ingest of an output, oldest first."""
-    from data_schemas.ingest_report import FILE_NAME, IngestReport
-
-    files = sorted((output / "pipeline").glob(f"DicomExampleGen/ingest_report/*/{FILE_NAME}"))
-    return [(file.parent, IngestReport.model_validate_json(file.read_text(encoding="utf-8"))) for file in files]
+    held = held_of(named, output)
+    remove_held(held, output)
+    print(f"Removed: {len(held)} folders and files of cached records." if held else "There were no records to remove.")

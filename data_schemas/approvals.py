@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,6 +21,8 @@ from data_schemas.errors import AuditBroken, ConfigurationError
 
 AUDIT_FILE = "audit.jsonl"
 APPROVE, WITHDRAW = "approve", "withdraw_approval"
+ROLL_BACK = "rollback"
+"""Says nothing of which version is approved: its details have what is restored besides what an approval has."""
 _LOCK_FILE = ".lock"
 
 
@@ -121,14 +124,34 @@ def record(serving_root: Path, action: str, approval: Approval) -> AuditEntry:
     Raises:
         AuditBroken, ConfigurationError: as `read_audit`; nothing is written then.
     """
+    details = approval.model_dump(include={"role", "statement", "digest"})
+    return _record(serving_root, action, approval, details)
+
+
+def record_rollback(serving_root: Path, said: Approval, *, restores: int) -> AuditEntry:
+    """Appends that a version was published which restores another one's model; as `record`.
+
+    Args:
+        serving_root: `OUTPUT/serving`.
+        said: the new version and its digest, and who published it, as what, and why.
+        restores: the version whose model it is.
+
+    Raises:
+        AuditBroken, ConfigurationError: as `read_audit`; nothing is written then.
+    """
+    details = said.model_dump(include={"role", "statement", "digest"}) | {"restores": restores}
+    return _record(serving_root, ROLL_BACK, said, details)
+
+
+def _record(serving_root: Path, action: str, said: Approval, details: Mapping[str, Any]) -> AuditEntry:
     entries = read_audit(serving_root)
     entry = sealed(
         entries[-1] if entries else None,
-        at=approval.at,
-        actor=approval.by,
+        at=said.at,
+        actor=said.by,
         action=action,
-        subject=f"{approval.model}/{approval.version}",
-        details=approval.model_dump(include={"role", "statement", "digest"}),
+        subject=f"{said.model}/{said.version}",
+        details=details,
     )
     _append(serving_root / AUDIT_FILE, entry.model_dump_json(), entries)
     return entry

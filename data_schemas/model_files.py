@@ -1,5 +1,7 @@
 """Names of what steps leave beside a model or a run for one another, and of the properties of a champion."""
 
+SAVED_MODEL_FILE = "saved_model.pb"
+"""What makes a folder a SavedModel."""
 ASSETS = "assets.extra"
 """Folder of a SavedModel that TensorFlow Serving leaves alone."""
 DESCRIPTION_FILE = "description.json"
@@ -17,7 +19,9 @@ WARM_UP_FILE = "tf_serving_warmup_requests"
 """In `ASSETS` of a pushed version: requests that a model server runs before it answers others; the name is its own."""
 EVALUATION_FILE = "evaluation.json"
 """In `ASSETS` of a pushed version: `ServedEvaluation`, how good it was on the test split."""
-ADDED_FILES = (SUMS_FILE, WARM_UP_FILE, EVALUATION_FILE)
+RESTORED_FILE = "restored.json"
+"""In `ASSETS` of a version that `radflow rollback` published: `Restored`, whose model it is."""
+ADDED_FILES = (SUMS_FILE, WARM_UP_FILE, EVALUATION_FILE, RESTORED_FILE)
 """What the Pusher puts into `ASSETS`: no part of the model that was trained."""
 
 EVAL_SCORES_FILE = "eval_scores.json"
@@ -43,3 +47,5 @@ NO_CHAMPION = "no champion: nothing is served yet"
 
 ALREADY_SERVED = "already_served"
 """Custom property of the Pusher's output: 1 when the model was what is served already, so that nothing new was made."""
+MODEL_DIGEST = "model_digest"
+"""Custom property of the Pusher's output: `data_schemas.served_folder.model_digest` of what was pushed."""

@@ -26,6 +26,7 @@ from google.protobuf import text_encoding
 from data_schemas.approvals import WITHDRAW, Approval, approval_of, approvals_in, only_writer, read_audit
 from data_schemas.audit_chain import AuditEntry
 from data_schemas.errors import ConfigurationError
+from data_schemas.model_files import SAVED_MODEL_FILE
 from data_schemas.served_folder import versions
 
 MODELS_CONFIG_FILE = "models.config"
@@ -34,7 +35,7 @@ CANDIDATE, APPROVED = "candidate", "approved"
 SETTLE_S = 30.0
 """Seconds after which every server has read the file: servers must poll it more often than that."""
 _TEMPORARY = f".{MODELS_CONFIG_FILE}.writing"
-_HEAD = "# Written by Radflow's Pusher and by `radflow approve`: a change by hand does not stay.\n"
+_HEAD = "# Written by Radflow's Pusher, `radflow approve` and `rollback`: a change by hand does not stay.\n"
 _LINE = re.compile(
     r'^    (?:name: "(.*)"|model_version_policy .*|version_labels \{ key: "(\w+)" value: (\d+) \})$', re.MULTILINE
 )
@@ -72,7 +73,9 @@ def write_models_config(serving_root: Path, *, now: float | None = None) -> bool
     before, age = _read(path, now)
     settled, said = True, {}
     for folder in model_folders(serving_root):
-        found, name = versions(folder), folder.name
+        found, name = _whole(versions(folder)), folder.name
+        if not found:
+            continue
         wanted = _wanted(found, approvals.get(name))
         told = _still_there(before.get(name), found)
         said[name] = next_step(told, wanted, dropped=dropped.get(name, {}), settled=age >= SETTLE_S)
@@ -155,6 +158,11 @@ def model_folders(serving_root: Path) -> list[Path]:
         return []
     folders = [entry for entry in serving_root.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     return sorted(folder for folder in folders if versions(folder))
+
+
+def _whole(found: Mapping[int, Path]) -> dict[int, Path]:
+    """Returns the versions without those that a kill left half-written on a mounted bucket."""
+    return {number: path for number, path in found.items() if (path / SAVED_MODEL_FILE).exists()}
 
 
 def _wanted(found: Mapping[int, Path], approval: Approval | None) -> dict[str, int]:

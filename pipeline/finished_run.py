@@ -9,8 +9,8 @@ from pathlib import Path
 
 from data_schemas.errors import ConfigurationError
 from pipeline.lineage import RunOutputs, run_ids
+from pipeline.metadata_database import output_database
 from pipeline.run_state import run_state
-from pipeline.settings import metadata_store
 
 LATEST = "latest"
 OUTPUT_VARIABLE = "RADFLOW_OUTPUT"
@@ -73,7 +73,7 @@ def find_run(output: Path, run: str = LATEST, *, having: tuple[str, str] | None 
         ConfigurationError: there is no such run.
     """
     output = output.absolute()
-    ids = run_ids(metadata_store(output))
+    ids = run_ids(output_database(output))
     if not ids:
         raise ConfigurationError(
             f"there is no run in {output} yet: `make demo` or `radflow run --output DIR` makes one; "
@@ -83,7 +83,7 @@ def find_run(output: Path, run: str = LATEST, *, having: tuple[str, str] | None 
         raise ConfigurationError(f"there is no run {run!r} in {output}; runs: {', '.join(ids)}")
     wanted = reversed(ids) if run == LATEST else [run]
     for run_id in wanted:
-        outputs = RunOutputs(metadata_store(output), run_id)
+        outputs = RunOutputs(output_database(output), run_id)
         if having is None or outputs.get(*having) is not None:
             return FinishedRun(output, run_id, outputs)
     node, name = having or ("", "")

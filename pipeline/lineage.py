@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
 
-_RUN_CONTEXT = "pipeline_run"
+from pipeline.metadata_database import MetadataDatabase
+
+RUN_CONTEXT = "pipeline_run"
 
 
 @dataclass(frozen=True)
 class OutputArtifact:
-    """One output of a node: where it is, its custom properties, and its id and type in the metadata store."""
+    """One output of a node: where it is, its custom properties; its id, type and state in the metadata store."""
 
     uri: Path
     properties: dict[str, Any]
     id: int = 0
     type: str = ""
+    state: int = metadata_store_pb2.Artifact.LIVE
 
 
 class RunOutputs:
     """The outputs of one run, those that came from the cache included.
 
     Args:
-        store: path of the SQLite metadata store.
+        store: the output's metadata store.
         run_id: the run.
     """
 
-    def __init__(self, store: Path, run_id: str) -> None:
-        self._store = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(store)))
+    def __init__(self, store: MetadataDatabase, run_id: str) -> None:
+        self._store = store.connect()
         self._run_id = run_id
         self._outputs = self._read()
 
@@ -47,13 +48,13 @@ class RunOutputs:
         for execution in self._executions():
             digest = execution.custom_properties["code_digest"].string_value
             if digest:
-                found[_node(execution.type)] = digest
+                found[node_name(execution.type)] = digest
         return found
 
     def nodes(self, states: Sequence[int]) -> list[str]:
         """Returns the nodes that are in one of some states (`metadata_store_pb2.Execution.State`), as they began."""
         found = [one for one in self._all_executions() if one.last_known_state in states]
-        return [_node(one.type) for one in sorted(found, key=lambda one: one.create_time_since_epoch)]
+        return [node_name(one.type) for one in sorted(found, key=lambda one: one.create_time_since_epoch)]
 
     def _read(self) -> dict[tuple[str, str], OutputArtifact]:
         return dict(self._artifacts({execution.id: execution.type for execution in self._executions()}))
@@ -64,7 +65,7 @@ class RunOutputs:
         return [execution for execution in self._all_executions() if execution.last_known_state in done]
 
     def _all_executions(self) -> list[metadata_store_pb2.Execution]:
-        context = self._store.get_context_by_type_and_name(_RUN_CONTEXT, self._run_id)
+        context = self._store.get_context_by_type_and_name(RUN_CONTEXT, self._run_id)
         return [] if context is None else list(self._store.get_executions_by_context(context.id))
 
     def _artifacts(self, executions: dict[int, str]) -> list[tuple[tuple[str, str], OutputArtifact]]:
@@ -75,29 +76,37 @@ class RunOutputs:
         ]
         by_id = {artifact.id: artifact for artifact in self._store.get_artifacts_by_id([e.artifact_id for e in events])}
         return [
-            ((_node(executions[event.execution_id]), event.path.steps[0].key), _artifact(by_id[event.artifact_id]))
+            (
+                (node_name(executions[event.execution_id]), event.path.steps[0].key),
+                stored_artifact(by_id[event.artifact_id]),
+            )
             for event in events
         ]
 
 
-def _node(execution_type: str) -> str:
+def node_name(execution_type: str) -> str:
     """Returns the node of an execution's type, which TFX spells `package.module.Class` for custom components."""
     return execution_type.rsplit(".", 1)[-1]
 
 
-def _artifact(artifact: metadata_store_pb2.Artifact) -> OutputArtifact:
-    properties = {name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()}
-    return OutputArtifact(Path(artifact.uri), properties, artifact.id, artifact.type)
+def stored_artifact(artifact: metadata_store_pb2.Artifact) -> OutputArtifact:
+    """Returns an artifact as the store has it."""
+    properties = plain_properties(artifact.custom_properties)
+    return OutputArtifact(Path(artifact.uri), properties, artifact.id, artifact.type, artifact.state)
 
 
-def run_ids(store: Path) -> list[str]:
-    """Returns the ids of all runs, the oldest first; none where there is no store.
+def plain_properties(properties: Mapping[str, metadata_store_pb2.Value]) -> dict[str, Any]:
+    """Returns custom properties as plain values; a structured one stays a message."""
+    return {name: getattr(value, value.WhichOneof("value")) for name, value in properties.items()}
+
+
+def run_ids(store: MetadataDatabase) -> list[str]:
+    """Returns the ids of all runs of an output, the oldest first; none where there is no store.
 
     Args:
-        store: path of the SQLite metadata store.
+        store: the output's metadata store.
     """
     if not store.exists():
         return []
-    database = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(store)))
-    contexts = database.get_contexts_by_type(_RUN_CONTEXT)
+    contexts = [one for one in store.connect().get_contexts_by_type(RUN_CONTEXT) if store.has(one.name)]
     return [context.name for context in sorted(contexts, key=lambda one: one.create_time_since_epoch)]

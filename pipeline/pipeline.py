@@ -7,7 +7,6 @@ from typing import Any
 from tfx.components import ExampleValidator, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.common.importer import Importer
-from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types.standard_artifacts import HyperParameters
@@ -43,7 +42,7 @@ def create_pipeline(settings: PipelineSettings) -> Pipeline:
         pipeline_root=str(settings.pipeline_root),
         components=_components(settings),
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(settings.metadata)),
+        metadata_connection_config=settings.metadata.connection_config(),
         beam_pipeline_args=list(settings.beam_args),
     )
 

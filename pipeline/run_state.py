@@ -9,7 +9,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.lineage import RunOutputs, run_ids
-from pipeline.settings import metadata_store
+from pipeline.metadata_database import output_database
 
 _STOPPED_AT = (
     metadata_store_pb2.Execution.NEW,
@@ -52,7 +52,7 @@ def run_state(output: Path, run_id: str) -> RunState:
         output: the folder that was given to `radflow run --output`.
         run_id: one that is known, or that `going_on` gave.
     """
-    nodes = RunOutputs(metadata_store(output), run_id).nodes(_STOPPED_AT) if run_ids(metadata_store(output)) else []
+    nodes = RunOutputs(output_database(output), run_id).nodes(_STOPPED_AT) if run_ids(output_database(output)) else []
     return RunState(output, run_id, going_on(output) == run_id, nodes[-1] if nodes else "")
 
 
@@ -63,7 +63,7 @@ def going_on(output: Path) -> str | None:
     """
     if not _locked(output / ".lock"):
         return None
-    known = run_ids(metadata_store(output))
+    known = run_ids(output_database(output))
     newest = known[-1] if known else ""
     begun = max((log.stem for log in (output / "logs").glob("*.log") if log.stem not in known), default="")
     return max(begun, newest) or None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_schemas.task import Task
+from pipeline.metadata_database import MetadataDatabase
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class PipelineSettings:
         private_manifest: absolute path of a copy of the manifest in the output's private folder. The metadata store and
             the logs keep this path and not the user's, which may name patients, as folders and files often do.
         output: absolute path of the folder that receives everything.
+        metadata: the output's MLMD store.
         fingerprint: `Manifest.fingerprint()`.
         schema: path of the TFDV schema of the task; its name changes with its content.
         weights: paths of pretrained weights by backbone, empty for random ones; `weights_digests` are their SHA-256.
@@ -33,6 +35,7 @@ class PipelineSettings:
     task: Task
     private_manifest: Path
     output: Path
+    metadata: MetadataDatabase
     fingerprint: str
     schema: Path
     weights: dict[str, str]
@@ -49,11 +52,6 @@ class PipelineSettings:
     def pipeline_root(self) -> Path:
         """Where TFX keeps artifacts."""
         return self.output / "pipeline"
-
-    @property
-    def metadata(self) -> Path:
-        """The MLMD store."""
-        return metadata_store(self.output)
 
     @property
     def served_folder(self) -> Path:
@@ -99,11 +97,6 @@ class PipelineSettings:
 def served_folder(output: Path, task: Task) -> Path:
     """Returns `OUTPUT/serving/TASK`."""
     return output / "serving" / task.name
-
-
-def metadata_store(output: Path) -> Path:
-    """Returns the path of the MLMD store."""
-    return output / "metadata.sqlite"
 
 
 def pseudonym_key(output: Path) -> Path:

@@ -16,9 +16,16 @@ from components.pusher.publish import push
 from components.pusher.warm_up import warm_up_records
 from data_schemas.approvals import only_writer
 from data_schemas.description import ModelDescription
-from data_schemas.model_files import ALREADY_SERVED, ASSETS, DESCRIPTION_FILE, EVALUATION_FILE, WARM_UP_FILE
+from data_schemas.model_files import (
+    ALREADY_SERVED,
+    ASSETS,
+    DESCRIPTION_FILE,
+    EVALUATION_FILE,
+    MODEL_DIGEST,
+    WARM_UP_FILE,
+)
 from data_schemas.models_config import write_models_config
-from data_schemas.served_folder import newest_version
+from data_schemas.served_folder import model_digest, newest_version
 
 EVALUATION_KEY = "evaluation"
 
@@ -44,6 +51,7 @@ class Executor(executor.Executor):
         model = Path(self.GetModelPath(input_dict))
         version = push(model, folder, _added(model, input_dict.get(EVALUATION_KEY, [])))
         pushed.set_int_custom_property(ALREADY_SERVED, int(version == before))
+        pushed.set_string_custom_property(MODEL_DIGEST, model_digest(version))
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
 

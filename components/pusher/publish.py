@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from components.pusher.object_store import copy_model_last, remove_half_written, renames_folders
 from data_schemas.approvals import only_writer, read_audit
 from data_schemas.digests import write_digests
 from data_schemas.model_files import ASSETS
@@ -43,8 +44,11 @@ def push(model: Path, folder: Path, added: Mapping[str, bytes]) -> Path:
     return version
 
 
-def publish(model: Path, folder: Path, added: Mapping[str, bytes]) -> Path:
+def publish(model: Path, folder: Path, added: Mapping[str, bytes], *, renames: bool | None = None) -> Path:
     """Returns the version folder under which a model is served, after making it by one rename.
+
+    On a mounted bucket no folder is renamed at once: there the version is written in place, its saved_model.pb last,
+    and what a kill left of one is removed by the next.
 
     A model that is served already, byte by byte, keeps its version: a run that goes on after a kill pushes once. What
     was added to a version is no part of the model in this, and stays as it was.
@@ -53,9 +57,13 @@ def publish(model: Path, folder: Path, added: Mapping[str, bytes]) -> Path:
         model: as of `push`.
         folder: as of `push`.
         added: as of `push`.
+        renames: whether a folder is renamed at once there; the file system says so unless given.
     """
+    renames = renames_folders(folder.absolute()) if renames is None else renames
     for leftover in folder.glob(f"{_HIDDEN}*"):
         shutil.rmtree(leftover)
+    if not renames:
+        remove_half_written(folder)
     newest = newest_version(folder)
     if newest is not None and model_digest(newest) == model_digest(model):
         return newest
@@ -64,7 +72,11 @@ def publish(model: Path, folder: Path, added: Mapping[str, bytes]) -> Path:
     _add(hidden, added)
     _flush(hidden)
     version = folder / str(max(versions(folder), default=0) + 1)
-    hidden.rename(version)
+    if renames:
+        hidden.rename(version)
+    else:
+        copy_model_last(hidden, version)
+        shutil.rmtree(hidden)
     _flush_entry(folder)
     return version
 

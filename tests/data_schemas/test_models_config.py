@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -45,6 +46,7 @@ def serving(root: Path, **models: list[int]) -> Path:
     for name, numbers in models.items():
         for number in numbers:
             (root / name / str(number)).mkdir(parents=True)
+            (root / name / str(number) / "saved_model.pb").touch()
     return root
 
 
@@ -92,7 +94,7 @@ def test_every_model_is_listed_and_nothing_else_that_lies_there(tmp_path: Path) 
 
 
 def test_a_version_folder_with_leading_zeros_counts_by_its_number(tmp_path: Path) -> None:
-    (tmp_path / "chest" / "007").mkdir(parents=True)
+    serving(tmp_path, chest=["007"])
     write_models_config(tmp_path)
     assert told(tmp_path) == {"chest": ({"candidate": 7}, [7])}
 
@@ -147,7 +149,7 @@ def test_a_withdrawn_label_goes_at_once_and_comes_back_elsewhere_only_after_serv
 
 def test_a_version_that_has_a_label_and_was_removed_from_the_disk_loses_it(tmp_path: Path) -> None:
     write_models_config(serving(tmp_path, chest=[1]))
-    (tmp_path / "chest" / "1").rmdir()
+    shutil.rmtree(tmp_path / "chest" / "1")
     serving(tmp_path, chest=[2])
     assert write_models_config(tmp_path)
     assert told(tmp_path) == {"chest": ({"candidate": 2}, [2])}

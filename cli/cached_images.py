@@ -1,0 +1,99 @@
+"""What an output holds of patients' images, and its removal: records, image indexes, pages that show images.
+
+The keyed hashes of images that were ingested stay, without a thumbnail, a label or a patient: it can still be told
+whether a model was made from an image.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from data_schemas.ingest_report import IngestReport
+
+HASHES_FILE = "image_hashes.json"
+"""Beside the ingest report, in place of an image index that was removed."""
+
+
+def ingests(output: Path) -> Sequence[tuple[Path, IngestReport]]:
+    """Returns the folder and the report of every ingest of an output, oldest first."""
+    from data_schemas.ingest_report import FILE_NAME, IngestReport
+
+    files = sorted((output / "pipeline").glob(f"DicomExampleGen/ingest_report/*/{FILE_NAME}"))
+    return [(file.parent, IngestReport.model_validate_json(file.read_text(encoding="utf-8"))) for file in files]
+
+
+def held_of(patients: frozenset[str], output: Path) -> list[Path]:
+    """Returns the folders and files of former ingests that hold images of patients, or describe them.
+
+    Args:
+        patients: pseudonyms.
+        output: the output folder.
+    """
+    return [
+        path
+        for folder, report in ingests(output)
+        if any(patients & set(split) for split in report.patients.values())
+        for path in _image_holders(folder)
+    ]
+
+
+def pictures(output: Path) -> list[Path]:
+    """Returns pages and contact sheets, of all runs: they show images, and do not say whose.
+
+    The numbers beside a page stay; `radflow report` makes it anew.
+    """
+    from data_schemas.model_files import CONTACT_SHEET_FILE
+    from reports.model_report import HTML_FILE
+
+    patterns = (
+        f"pipeline/ModelReport/report/*/{HTML_FILE}",
+        f"reports/*/{HTML_FILE}",
+        f"pipeline/Trainer/model_run/*/{CONTACT_SHEET_FILE}",
+    )
+    return [path for pattern in patterns for path in output.glob(pattern)]
+
+
+def remove_held(held: Sequence[Path], output: Path) -> None:
+    """Removes what `held_of` found, and with it all pictures and what was stopped; hashes of the images stay.
+
+    Args:
+        held: folders and files.
+        output: the output folder.
+    """
+    if not held:
+        return
+    for report in sorted({path.parent for path in held if path.is_file()}):
+        _keep_hashes(report)
+    for path in held:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for picture in pictures(output):
+        picture.unlink()
+    shutil.rmtree(output / "unfinished", ignore_errors=True)  # what was stopped may have learnt from the patient
+
+
+def _image_holders(report: Path) -> Iterator[Path]:
+    """Yields what one ingest wrote that holds images or describes them: its records, and its image index."""
+    from data_schemas.image_index import FILE_PATTERN
+
+    examples = report.parents[1] / "examples" / report.name
+    yield from [path for path in (examples, *sorted(report.glob(FILE_PATTERN))) if path.exists()]
+
+
+def _keep_hashes(report: Path) -> None:
+    """Writes the keyed hashes of an ingest's images beside its report, with the digest over all of its data."""
+    from components.image_index import read_index
+    from components.model_report.provenance import data_digest
+    from data_schemas import features, image_index
+
+    index = read_index(report)
+    columns = (
+        features.MANIFEST_ROW, features.FRAME, image_index.SPLIT, image_index.FILE_HASH, image_index.PIXEL_HASH
+    )  # fmt: skip
+    rows = index.select([name for name in columns if name in index.column_names]).to_pylist()
+    kept = {"data_digest": data_digest(index), "images": rows}
+    (report / HASHES_FILE).write_text(json.dumps(kept), encoding="utf-8")

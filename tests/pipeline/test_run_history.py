@@ -1,0 +1,90 @@
+"""What became of each run, by the metadata store and the served folder."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from pipeline.metadata_graph import read_graph
+from pipeline.run_history import PastRun, past_runs
+from pipeline.run_state import going_on
+from tests.recorded_output import RecordedOutput
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> RecordedOutput:
+    return RecordedOutput(tmp_path / "output")
+
+
+def history(output: RecordedOutput) -> list[PastRun]:
+    return past_runs(output.folder, read_graph(output.database), going_on=going_on(output.folder))
+
+
+def test_a_run_that_pushed_has_its_version_labels_and_metrics(output: RecordedOutput) -> None:
+    output.run("run-1", version=1)
+    output.run("run-2", version=2)
+    first, second = history(output)
+    assert (first.run, first.task, first.status, first.step) == ("run-1", "chest", "pushed", "")
+    assert (first.version, first.labels, second.version, second.labels) == (1, (), 2, ("candidate",))
+    assert first.blessed is True
+    assert first.findings["nodule"]["auroc"]["value"] == pytest.approx(0.9)
+    assert first.ended is not None and first.started <= first.ended <= second.started
+
+
+def test_a_version_that_was_removed_is_said(output: RecordedOutput) -> None:
+    output.run("run-1", version=1)
+    output.run("run-2", version=2)
+    shutil.rmtree(output.folder / "serving" / "chest" / "1")
+    assert [one.removed for one in history(output)] == [True, False]
+
+
+def test_a_model_that_was_served_already_is_told_from_a_new_one(output: RecordedOutput) -> None:
+    made = output.run("run-1", version=1)
+    cached = {name: made[name] for name in made if name != "pushed_model"}
+    output.run("run-2", version=1, already=True, cached=cached)
+    assert [(one.status, one.version) for one in history(output)] == [("pushed", 1), ("already_served", 1)]
+
+
+def test_refusals_by_gate_and_canary_are_told_apart(output: RecordedOutput) -> None:
+    output.run("run-1", blessed=False)
+    output.run("run-2", blessed=True)
+    assert [(one.status, one.version) for one in history(output)] == [("gate_refused", None), ("canary_refused", None)]
+
+
+def test_what_data_check_stopped_is_no_failure(output: RecordedOutput) -> None:
+    for name in ("run-1", "run-2"):
+        output.run(name, stops=("DataCheck", pb.Execution.FAILED))
+    page = output.folder / "reports" / "run-2" / "data_check.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert [(one.status, one.step) for one in history(output)] == [
+        ("failed", "DataCheck"),
+        ("data_refused", "DataCheck"),
+    ]
+
+
+def test_a_killed_run_is_cut_off_and_one_at_work_goes_on(output: RecordedOutput) -> None:
+    output.run("run-1", stops=("Trainer", pb.Execution.RUNNING))
+    output.run("run-2", stops=("Evaluator", pb.Execution.RUNNING))
+    with (output.folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        first, second = history(output)
+    assert (first.status, first.step) == ("cut_off", "Trainer")
+    assert (second.status, second.step, second.ended) == ("going_on", "Evaluator", None)
+
+
+def test_what_stops_after_the_push_is_pushed_all_the_same(output: RecordedOutput) -> None:
+    output.run("run-1", version=1, stops=("ModelReport", pb.Execution.FAILED))
+    (only,) = history(output)
+    assert (only.status, only.step, only.version) == ("pushed", "ModelReport", 1)
+
+
+def test_an_evaluation_that_was_removed_leaves_no_metrics(output: RecordedOutput) -> None:
+    made = output.run("run-1", version=1)
+    shutil.rmtree(made["evaluation"].uri)
+    (only,) = history(output)
+    assert (only.findings, only.status) == ({}, "pushed")
