@@ -114,11 +114,16 @@ bench-monai-training: .venv .bench-monai ## compare the training with MONAI's, i
 	$(call step,making the environment of MONAI,test -x .bench-monai/bin/python || $(UV) venv --no-project --python 3.10 .bench-monai)
 	$(call step,installing MONAI,$(UV) pip install --python .bench-monai/bin/python -r benchmarks/requirements-monai.txt)
 
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes
+
 .PHONY: lock
-lock: $(UV) ## resolve the dependencies again and write requirements.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --all-extras pyproject.toml -o requirements.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --extra gateway -c requirements.txt \
-	  pyproject.toml deploy/gateway-build.in -o deploy/gateway-requirements.txt
+lock: $(UV) ## resolve the dependencies again and write requirements.txt and those of deploy/
+	@$(COMPILE) --all-extras pyproject.toml -o requirements.txt
+	@$(COMPILE) -c requirements.txt --extra gateway pyproject.toml deploy/gateway-build.in -o deploy/gateway-requirements.txt
+	@$(COMPILE) -c requirements.txt deploy/pipeline-build.in -o deploy/pipeline-build-requirements.txt
+	@$(COMPILE) -c requirements.txt --extra pipeline --extra server pyproject.toml -o deploy/pipeline-requirements.txt
+	@$(COMPILE) -c requirements.txt --extra pipeline --extra server pyproject.toml deploy/pipeline-gpu.in \
+	  -o deploy/pipeline-gpu-requirements.txt
 
 .PHONY: protos
 protos: $(UV) ## generate the wire messages from data_schemas/wire/*.proto
