@@ -130,9 +130,18 @@ protos: $(UV) ## generate the wire messages from data_schemas/wire/*.proto
 	@.uv/bin/uvx --quiet --python 3.10 --from grpcio-tools==1.49.1 --with 'setuptools<80' \
 	  python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTOS)
 
+# `npm sbom` wants npm 10 or newer. Both name packages and licences; of the page what is in its bundle.
+.PHONY: sbom
+sbom: .venv ## write the bills of materials (CycloneDX): sbom/python.cdx.json and sbom/page.cdx.json
+	@mkdir -p sbom
+	@.uv/bin/uvx --quiet --python 3.10 --from cyclonedx-bom==7.3.1 cyclonedx-py environment --pyproject pyproject.toml \
+	  --output-reproducible -o sbom/python.cdx.json .venv
+	@cd $(PAGE) && npm sbom --package-lock-only --sbom-format cyclonedx --omit dev >'$(ROOT)/sbom/page.cdx.json'
+	@echo '  sbom/python.cdx.json, sbom/page.cdx.json'
+
 .PHONY: clean
 clean: ## remove what was installed, built or cached; the demo's output stays
-	@rm -rf .venv .uv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .uv build dist sbom *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@rm -rf $(PAGE)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
