@@ -114,20 +114,34 @@ bench-monai-training: .venv .bench-monai ## compare the training with MONAI's, i
 	$(call step,making the environment of MONAI,test -x .bench-monai/bin/python || $(UV) venv --no-project --python 3.10 .bench-monai)
 	$(call step,installing MONAI,$(UV) pip install --python .bench-monai/bin/python -r benchmarks/requirements-monai.txt)
 
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes
+
 .PHONY: lock
-lock: $(UV) ## resolve the dependencies again and write requirements.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --all-extras pyproject.toml -o requirements.txt
-	@$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --extra gateway -c requirements.txt \
-	  pyproject.toml deploy/gateway-build.in -o deploy/gateway-requirements.txt
+lock: $(UV) ## resolve the dependencies again and write requirements.txt and those of deploy/
+	@$(COMPILE) --all-extras pyproject.toml -o requirements.txt
+	@$(COMPILE) -c requirements.txt --extra gateway pyproject.toml deploy/gateway-build.in -o deploy/gateway-requirements.txt
+	@$(COMPILE) -c requirements.txt deploy/pipeline-build.in -o deploy/pipeline-build-requirements.txt
+	@$(COMPILE) -c requirements.txt --extra pipeline --extra server pyproject.toml -o deploy/pipeline-requirements.txt
+	@$(COMPILE) -c requirements.txt --extra pipeline --extra server pyproject.toml deploy/pipeline-gpu.in \
+	  -o deploy/pipeline-gpu-requirements.txt
 
 .PHONY: protos
 protos: $(UV) ## generate the wire messages from data_schemas/wire/*.proto
 	@.uv/bin/uvx --quiet --python 3.10 --from grpcio-tools==1.49.1 --with 'setuptools<80' \
 	  python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTOS)
 
+# `npm sbom` wants npm 10 or newer. Both name packages and licences; of the page what is in its bundle.
+.PHONY: sbom
+sbom: .venv ## write the bills of materials (CycloneDX): sbom/python.cdx.json and sbom/page.cdx.json
+	@mkdir -p sbom
+	@.uv/bin/uvx --quiet --python 3.10 --from cyclonedx-bom==7.3.1 cyclonedx-py environment --pyproject pyproject.toml \
+	  --output-reproducible -o sbom/python.cdx.json .venv
+	@cd $(PAGE) && npm sbom --package-lock-only --sbom-format cyclonedx --omit dev >'$(ROOT)/sbom/page.cdx.json'
+	@echo '  sbom/python.cdx.json, sbom/page.cdx.json'
+
 .PHONY: clean
 clean: ## remove what was installed, built or cached; the demo's output stays
-	@rm -rf .venv .uv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .uv build dist sbom *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@rm -rf $(PAGE)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
