@@ -19,7 +19,7 @@ from data_schemas.errors import ConfigurationError
 from data_schemas.models_config import settle_models_config
 from data_schemas.schema import write_schema
 from data_schemas.served_folder import served_state
-from data_schemas.task import Task
+from data_schemas.task import Model, Task
 from data_schemas.task_file import load_task
 from imaging.manifest import private_copy, read_manifest
 from imaging.pseudonyms import Pseudonyms
@@ -34,7 +34,7 @@ from pipeline.metadata_url import without_passwords
 from pipeline.settings import PipelineSettings, private_folder, pseudonym_key, served_folder, withdrawals
 
 _TENSORFLOW = ("tensorflow", "keras", "tensorflow-transform")
-_CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": (
         ("data_schemas", "imaging", "components.dicom_example_gen", "components.image_index"),
         ("imagecodecs", "numpy", "opencv-python-headless", "pyarrow", "pydicom", "xxhash"),
@@ -91,7 +91,26 @@ def prepare(
     Raises:
         ConfigurationError: task, manifest, weights, metadata store or key are wrong; all problems of a file at once.
     """
-    task = load_task(task_name)
+    return prepare_task(
+        load_task(task_name),
+        manifest,
+        output=output,
+        weights=weights,
+        hyperparameters=hyperparameters,
+        beam_args=beam_args,
+    )
+
+
+def prepare_task(
+    task: Task,
+    manifest: Path,
+    *,
+    output: Path,
+    weights: Path | None = None,
+    hyperparameters: Path | None = None,
+    beam_args: tuple[str, ...] = (),
+) -> PipelineSettings:
+    """Returns what `prepare` returns, for a task that was read already; raises what it raises."""
     rows = read_manifest(manifest, task)
     values = read_hyperparameters(hyperparameters, task) if hyperparameters else None
     found = _find_all_weights(task, values, folder=weights)
@@ -110,7 +129,7 @@ def prepare(
         withdrawals_digest=withdrawals_digest(withdrawals(output)),
         pseudonym_key_id=Pseudonyms.load_or_create(pseudonym_key(output)).key_id,
         served_state=served_state(served_folder(output, task)),
-        code_digests={name: code_digest(ours, distributions=theirs) for name, (ours, theirs) in _CODE.items()},
+        code_digests={name: code_digest(ours, distributions=theirs) for name, (ours, theirs) in CODE.items()},
         run_nonce=uuid.uuid4().hex,
         beam_args=beam_args,
         hyperparameters=write_hyperparameters(values, output / "hyperparameters") if values else None,
@@ -129,14 +148,29 @@ def _find_all_weights(task: Task, values: dict[str, Any] | None, *, folder: Path
         ConfigurationError: a backbone cannot be built, the tuning space has values that no task may have, or weights
             are nowhere to be had.
     """
+    models = buildable_models(task, values)
+    if values is None and task.tuning.enabled:
+        _require_no_worker()
+    return {model.backbone: find_weights(model, folder=folder) for model in models}
+
+
+def buildable_models(task: Task, values: dict[str, Any] | None = None) -> tuple[Model, ...]:
+    """Returns the model sections that a run may build, one for each backbone.
+
+    Args:
+        task: the task.
+        values: hyperparameters that are used in place of a search, or None.
+
+    Raises:
+        ConfigurationError: a backbone cannot be built, or the tuning space has values that no task may have.
+    """
     backbone_row(task.model, size=task.image.size)
     if values is None and task.tuning.enabled:
         check_space(task)
-        _require_no_worker()
     models = models_to_build(task) if values is None else (apply_hyperparameters(task, values).model,)
     for model in models:
         backbone_row(model, size=task.image.size)
-    return {model.backbone: find_weights(model, folder=folder) for model in models}
+    return models
 
 
 def _require_no_worker() -> None:

@@ -24,6 +24,7 @@ setup(
         "imaging.layouts",
         "models",
         "pipeline",
+        "pipeline.kubeflow",
         "reports",
         "reports.chapters",
         "reports.checklists",
@@ -39,7 +40,7 @@ setup(
         "serving.gateway.storage.migrations.versions",
         "serving.server",
     ],
-    py_modules=["local_runner"],
+    py_modules=["kubeflow_runner", "local_runner"],
     package_data={
         "data_schemas": ["base_schema.pbtxt", "tasks/*.yaml"],
         "data_schemas.wire": ["*.proto", "*.pyi"],

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deidentify": ("cli.deidentify", "write copies of DICOM images that do not say whose they are"),
     "manifest": ("cli.manifest", "make a manifest from a folder of images and labels"),
     "run": ("cli.run", "run the pipeline of a task on a manifest, to a pushed model or a refusal"),
+    "compile": ("cli.compile", "write the pipeline as a file that Kubeflow Pipelines runs, and start a run of it"),
     "runs": ("cli.runs", "list the runs of an output: status, metrics, and which model is served as which version"),
     "lineage": ("cli.lineage", "say from which data, code, parameters and run a served model came"),
     "report": ("cli.report", "say where a run's model report is, and what it says; make it anew"),

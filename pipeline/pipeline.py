@@ -31,15 +31,17 @@ TRAINER = "models.trainer.run_fn"
 _BEST = "best_hyperparameters"
 
 
-def create_pipeline(settings: PipelineSettings) -> Pipeline:
+def create_pipeline(settings: PipelineSettings, *, name: str | None = None, root: str | None = None) -> Pipeline:
     """Returns the pipeline of a task: DICOM and labels in, a blessed and served model out.
 
     Args:
         settings: the task, its data and where everything goes.
+        name: what the runner calls it; the task's name unless given.
+        root: where artifacts go; in the output folder unless given.
     """
     return Pipeline(
-        pipeline_name=settings.task.name,
-        pipeline_root=str(settings.pipeline_root),
+        pipeline_name=name or settings.task.name,
+        pipeline_root=root or str(settings.pipeline_root),
         components=_components(settings),
         enable_cache=True,
         metadata_connection_config=settings.metadata.connection_config(),
