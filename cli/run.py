@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import CanaryRefused, ConfigurationError, DataRefused, GateRefused, RadflowError
+from pipeline.beam_options import HELP, BeamOptions, parse_beam
 
 if TYPE_CHECKING:
     from cli.progress import Stage
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON, or a former run's output, whose hyperparameters are used in place of a search",
     )
+    parser.add_argument("--beam", default="", metavar="RUNNER", help=HELP)
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON, last")
 
 
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             output=arguments.output,
             weights=weights_folder(arguments.weights),
             hyperparameters=arguments.hyperparameters,
+            beam=parse_beam(arguments.beam),
         )
     except DataRefused as refusal:
         if arguments.json:
@@ -137,7 +140,13 @@ class FinishedRun:
 
 
 def run_pipeline(
-    task: str, manifest: Path, *, output: Path, weights: Path | None, hyperparameters: Path | None = None
+    task: str,
+    manifest: Path,
+    *,
+    output: Path,
+    weights: Path | None,
+    hyperparameters: Path | None = None,
+    beam: BeamOptions | None = None,
 ) -> FinishedRun:
     """Runs the pipeline with progress on standard error and everything else in a log file.
 
@@ -149,10 +158,10 @@ def run_pipeline(
     run_id = time.strftime("%Y-%m-%dT%H-%M-%S")
     with local_runner.only_run(output):
         settings = local_runner.prepare(task, manifest, output=output, weights=weights, hyperparameters=hyperparameters)
-        return _run_logged(settings, run_id)
+        return _run_logged(settings, run_id, beam)
 
 
-def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
+def _run_logged(settings: PipelineSettings, run_id: str, beam: BeamOptions | None) -> FinishedRun:
     from cli.progress import Progress
     from cli.run_log import log_everything, logged_to
 
@@ -162,7 +171,7 @@ def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
         progress.say(f"{settings.task.title}: the full log is {log}")
         progress.say("loading TensorFlow and TFX ...")
         try:
-            _run(settings, run_id, progress=progress, setup=log_everything)
+            _run(settings, run_id, beam, progress=progress, setup=log_everything)
             return _finished(settings, run_id, stages=progress.finished, log=log)
         except RadflowError:
             raise
@@ -171,14 +180,14 @@ def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
             raise RadflowError(f"{type(error).__name__} in the pipeline; the full log is {log}") from error
 
 
-def _run(settings: PipelineSettings, run_id: str, *, progress: Any, setup: Any) -> None:
+def _run(settings: PipelineSettings, run_id: str, beam: BeamOptions | None, *, progress: Any, setup: Any) -> None:
     import local_runner
     import pipeline.pipeline  # noqa: F401  # its imports set the logging back, so they come before `setup`
 
     setup()
     progress.attach()
     try:
-        local_runner.run(settings, run_id=run_id)
+        local_runner.run(settings, run_id=run_id, beam=beam)
     finally:
         progress.detach()
 
