@@ -60,7 +60,7 @@ test-load: .venv ## minutes of requests to the model server and of uploads to th
 	@$(PYTEST) -q -m load --timeout 2400
 
 .PHONY: test-clusters
-test-clusters: .venv ## run every step that was compiled for Kubeflow, as its launcher would, without a cluster
+test-clusters: .venv ## run the pipeline's steps on clusters emulated on this machine: Kubeflow's and Beam's
 	@$(PYTEST) -q -m clusters --timeout 2400
 
 .PHONY: test-all

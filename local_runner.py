@@ -1,7 +1,7 @@
 """Runs the pipeline on this machine; what `tfx pipeline create --engine local --pipeline-path` is pointed at.
 
 The `tfx` command hides its arguments from this file, so it reads RADFLOW_TASK, RADFLOW_MANIFEST and RADFLOW_OUTPUT (and
-RADFLOW_WEIGHTS); without them it makes the sample and runs the demo's task on it.
+RADFLOW_WEIGHTS, RADFLOW_BEAM); without them it makes the sample and runs the demo's task on it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from models.backbones import backbone_row
 from models.hyperparameters import read_hyperparameters, write_hyperparameters
 from models.tuning_space import apply_hyperparameters, check_space, models_to_build
 from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
+from pipeline.beam_options import BEAM_VARIABLE, BeamOptions, parse_beam
 from pipeline.code_digest import code_digest
 from pipeline.metadata_database import choose_database
 from pipeline.metadata_url import without_passwords
@@ -86,7 +87,8 @@ def prepare(
         weights: the folder of pretrained weights.
         hyperparameters: a file, or a former run's output, whose hyperparameters are used in place of a search.
         metadata: URL of a server's database where runs are recorded; RADFLOW_METADATA's, or the output's own if None.
-        beam_args: arguments for every Beam step.
+        beam_args: arguments that the pipeline holds for every Beam step, where it is compiled for other machines; those
+            of a run on this one are given to `run`.
 
     Raises:
         ConfigurationError: task, manifest, weights, metadata store or key are wrong; all problems of a file at once.
@@ -97,6 +99,7 @@ def prepare(
         output=output,
         weights=weights,
         hyperparameters=hyperparameters,
+        metadata=metadata,
         beam_args=beam_args,
     )
 
@@ -108,6 +111,7 @@ def prepare_task(
     output: Path,
     weights: Path | None = None,
     hyperparameters: Path | None = None,
+    metadata: str | None = None,
     beam_args: tuple[str, ...] = (),
 ) -> PipelineSettings:
     """Returns what `prepare` returns, for a task that was read already; raises what it raises."""
@@ -226,22 +230,24 @@ def _made(output: Path) -> Path:
     return output.absolute()
 
 
-def run(settings: PipelineSettings, *, run_id: str) -> None:
+def run(settings: PipelineSettings, *, run_id: str, beam: BeamOptions | None = None) -> None:
     """Runs the pipeline here and now, one component after the other.
 
     Args:
         settings: from `prepare`.
         run_id: what the metadata store and the reports call this run; `settings.metadata.run_id` made it.
+        beam: where Beam's steps run; in this process unless given. It is no part of any cache key.
     """
     from tfx.dsl.compiler import compiler, constants
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
     from tfx.orchestration.portable import runtime_parameter_utils
 
+    from pipeline.beam_steps import beam_steps_run_by
     from pipeline.pipeline import create_pipeline
 
     compiled = compiler.Compiler().compile(create_pipeline(settings))
     runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
-    with _no_password_logged(), settings.metadata.used_by_tfx():
+    with _no_password_logged(), settings.metadata.used_by_tfx(), beam_steps_run_by(beam or BeamOptions()):
         LocalDagRunner().run_with_ir(compiled)
     # By now, servers have had time to load what was pushed: most often there is nothing to wait for.
     settle_models_config(settings.output / "serving")
@@ -289,8 +295,10 @@ def main() -> None:
     """Hands the pipeline to TFX's runner, which the `tfx` command puts its own hooks on."""
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+    from pipeline.beam_steps import beam_steps_run_by
     from pipeline.pipeline import create_pipeline
 
+    beam = parse_beam(os.environ.get(BEAM_VARIABLE, ""))
     output = Path(os.environ.get("RADFLOW_OUTPUT", "radflow-output/tfx"))
     with only_run(output):
         settings = settings_from_environment(output)
@@ -299,7 +307,8 @@ def main() -> None:
                 f"the `tfx` command names runs itself, so that those of several outputs could not be told apart in "
                 f"{settings.metadata}: use `radflow run`"
             )
-        LocalDagRunner().run(create_pipeline(settings))
+        with beam_steps_run_by(beam):
+            LocalDagRunner().run(create_pipeline(settings))
         settle_models_config(settings.output / "serving")
 
 

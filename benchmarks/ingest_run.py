@@ -57,8 +57,16 @@ def write_manifest(path: Path, files: Sequence[Path], *, label: str, images: int
     return path
 
 
-def ingest(manifest: Path, *, task: Task, folder: Path) -> float:
-    """Returns the seconds of DicomExampleGen's executor; raises if an image was left out."""
+def ingest(manifest: Path, *, task: Task, folder: Path, beam: Sequence[str] = (), keep: bool = False) -> float:
+    """Returns the seconds of DicomExampleGen's executor; raises if an image was left out.
+
+    Args:
+        manifest: what is ingested.
+        task: the task.
+        folder: receives `examples` and `report`, and is removed unless `keep`.
+        beam: arguments of Beam; in this process without.
+        keep: leave what was written.
+    """
     from tfx.proto import example_gen_pb2
     from tfx.types import standard_artifacts
     from tfx.utils import proto_utils
@@ -76,12 +84,13 @@ def ingest(manifest: Path, *, task: Task, folder: Path) -> float:
         "pseudonym_key": str(folder.parent / "key" / "pseudonym.key"),
         "withdrawals": str(folder.parent / "key" / "withdrawn.txt"),
     }
-    context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1")
+    context = Executor.Context(beam_pipeline_args=list(beam), tmp_dir=str(folder / "tmp"), unique_id="1")
     started = time.perf_counter()
     Executor(context).Do({}, {"examples": [examples], "ingest_report": [report]}, properties)
     seconds = time.perf_counter() - started
     result = IngestReport.model_validate_json((folder / "report" / FILE_NAME).read_text(encoding="utf-8"))
     if result.rejects:
         raise RuntimeError(f"{len(result.rejects)} of {result.rows} images were rejected: {result.rejects[0].reason}")
-    shutil.rmtree(folder)
+    if not keep:
+        shutil.rmtree(folder)
     return seconds

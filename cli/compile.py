@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 from data_schemas.errors import ConfigurationError
+from pipeline.beam_options import parse_remote_beam
 from pipeline.kubeflow.options import (
     IMAGE,
     OUTPUT,
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     from data_schemas.task_file import load_task
 
     task = load_task(arguments.task or local_runner.DEMO_TASK)
-    kubeflow_runner.compile_pipeline(task, options, arguments.file, beam_args=tuple(shlex.split(arguments.beam)))
+    kubeflow_runner.compile_pipeline(task, options, arguments.file, beam_args=parse_remote_beam(arguments.beam))
     print(f"{arguments.file}: {task.title}, for Kubeflow Pipelines; artifacts go to {options.root}")
     if not arguments.submit:
         print("Next: upload it in Kubeflow's page, or compile again with --submit --endpoint URL")

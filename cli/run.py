@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import CanaryRefused, ConfigurationError, DataRefused, GateRefused, RadflowError
+from pipeline.beam_options import HELP, BeamOptions, parse_beam
 
 if TYPE_CHECKING:
     from cli.progress import Stage
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="record runs in a PostgreSQL or MySQL, e.g. postgresql://USER@HOST/DATABASE, rather than in a file of "
         "--output; the first run of an output decides [RADFLOW_METADATA]; RADFLOW_METADATA_PASSWORD has the password",
     )
+    parser.add_argument("--beam", default="", metavar="RUNNER", help=HELP)
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON, last")
 
 
@@ -63,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             weights=weights_folder(arguments.weights),
             hyperparameters=arguments.hyperparameters,
             metadata=arguments.metadata,
+            beam=parse_beam(arguments.beam),
         )
     except DataRefused as refusal:
         if arguments.json:
@@ -151,6 +154,7 @@ def run_pipeline(
     weights: Path | None,
     hyperparameters: Path | None = None,
     metadata: str | None = None,
+    beam: BeamOptions | None = None,
 ) -> FinishedRun:
     """Runs the pipeline with progress on standard error and everything else in a log file.
 
@@ -163,10 +167,10 @@ def run_pipeline(
         settings = local_runner.prepare(
             task, manifest, output=output, weights=weights, hyperparameters=hyperparameters, metadata=metadata
         )
-        return _run_logged(settings, settings.metadata.run_id(time.strftime("%Y-%m-%dT%H-%M-%S")))
+        return _run_logged(settings, settings.metadata.run_id(time.strftime("%Y-%m-%dT%H-%M-%S")), beam)
 
 
-def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
+def _run_logged(settings: PipelineSettings, run_id: str, beam: BeamOptions | None) -> FinishedRun:
     from cli.progress import Progress
     from cli.run_log import log_everything, logged_to
 
@@ -176,7 +180,7 @@ def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
         progress.say(f"{settings.task.title}: the full log is {log}")
         progress.say("loading TensorFlow and TFX ...")
         try:
-            _run(settings, run_id, progress=progress, setup=log_everything)
+            _run(settings, run_id, beam, progress=progress, setup=log_everything)
             return _finished(settings, run_id, stages=progress.finished, log=log)
         except RadflowError:
             raise
@@ -185,14 +189,14 @@ def _run_logged(settings: PipelineSettings, run_id: str) -> FinishedRun:
             raise RadflowError(f"{type(error).__name__} in the pipeline; the full log is {log}") from error
 
 
-def _run(settings: PipelineSettings, run_id: str, *, progress: Any, setup: Any) -> None:
+def _run(settings: PipelineSettings, run_id: str, beam: BeamOptions | None, *, progress: Any, setup: Any) -> None:
     import local_runner
     import pipeline.pipeline  # noqa: F401  # its imports set the logging back, so they come before `setup`
 
     setup()
     progress.attach()
     try:
-        local_runner.run(settings, run_id=run_id)
+        local_runner.run(settings, run_id=run_id, beam=beam)
     finally:
         progress.detach()
 

@@ -27,7 +27,8 @@ class PipelineSettings:
         served_state: what is served when the run starts.
         code_digests: by step, a digest of the code it runs, so that changed code is not answered from the cache.
         run_nonce: a text that no other run has; a step that is given it never comes from the cache.
-        beam_args: arguments for every Beam step.
+        beam_args: arguments that a compiled pipeline holds for every Beam step; a run here is given them otherwise, for
+            these are part of cache keys.
         hyperparameters: folder with a former search's winner, which is used in place of a search; its name changes with
             its content.
     """

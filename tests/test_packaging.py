@@ -2,15 +2,13 @@
 
 import configparser
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.wheel import build_wheel, tracked_files
+
 TOP_LEVEL = {
     "cli",
     "components",
@@ -29,28 +27,11 @@ PAGE = Path("serving/gateway/page")
 DATA = (".css", ".html", ".j2", ".js", ".pbtxt", ".proto", ".pyi", ".yaml")
 
 
-def tracked_files():
-    """Returns the files of the project, relative to its root: what git has or would add."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("this is no git checkout")
-    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [Path(name) for name in listed if (ROOT / name).is_file()]
-
-
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory):
     """Builds the wheel from a copy of the project, offline, and returns the names in it."""
     folder = tmp_path_factory.mktemp("wheel")
-    for path in tracked_files():
-        (folder / "project" / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, folder / "project" / path)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    done = subprocess.run(
-        [*build, "--wheel-dir", folder, folder / "project"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = folder.glob("*.whl")
+    wheel = build_wheel(folder)
     with zipfile.ZipFile(wheel) as archive:
         entry_points = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
         (folder / "entry_points.txt").write_bytes(archive.read(entry_points))

@@ -7,7 +7,6 @@ itself, so memory stays flat whatever the number of images.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -24,8 +21,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from components.dicom_example_gen.shard import Shard, ShardJob, ShardResult, merge_results, write_shard
-from components.dicom_example_gen.workers import ShardWorkers, start_early
+from components.dicom_example_gen.beam_shards import WriteShards, write_report
+from components.dicom_example_gen.shard import Shard, ShardJob, merge_results
+from components.dicom_example_gen.workers import start_early
 from data_schemas.features import SPLITS
 from data_schemas.ingest_report import FILE_NAME
 from data_schemas.task_file import task_from_json
@@ -76,7 +74,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             merge_results, task=job.task, key_id=job.pseudonyms.key_id, without_consent=manifest.without_consent
         )
         with self._make_beam_pipeline() as pipeline:
-            write = _WriteShards(job, processes=_processes(pipeline.options), total=len(manifest.rows))
+            write = WriteShards(job, processes=_processes(pipeline.options), total=len(manifest.rows))
             results = (
                 pipeline
                 | "Shards" >> beam.Create(_shards(manifest))
@@ -87,7 +85,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 results
                 | "Gather" >> beam.combiners.ToList()
                 | "Report" >> beam.Map(merge)
-                | "WriteReport" >> beam.Map(_write_text, path=f"{job.index_folder}/{FILE_NAME}")
+                | "WriteReport" >> beam.Map(write_report, path=f"{job.index_folder}/{FILE_NAME}")
             )
 
 
@@ -103,36 +101,3 @@ def _shards(manifest: Manifest) -> list[Shard]:
     size = min(max(len(manifest.rows) // _SHARDS, _FEWEST_ROWS), _MOST_ROWS)
     count = -(-len(manifest.rows) // size)
     return [Shard(index, count, manifest.rows[index::count]) for index in range(count)]
-
-
-class _WriteShards(beam.DoFn):
-    """Writes the shards of a bundle, in processes of its own or right here; a retried shard replaces what it wrote."""
-
-    def __init__(self, job: ShardJob, *, processes: int, total: int) -> None:
-        self._job, self._processes, self._total = job, processes, total
-        self._workers: ShardWorkers | None = None
-
-    def setup(self) -> None:
-        if self._processes:
-            self._workers = ShardWorkers(self._job, processes=self._processes, total=self._total)
-
-    def process(self, shard: Shard) -> Iterator[ShardResult]:
-        if self._workers is None:
-            yield write_shard(shard, self._job, lambda: None)
-        else:
-            self._workers.submit(shard)
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        if self._workers is not None:
-            window = GlobalWindow()
-            for result in self._workers.results():
-                yield WindowedValue(result, window.max_timestamp(), (window,))
-
-    def teardown(self) -> None:
-        if self._workers is not None:
-            self._workers.close()
-
-
-def _write_text(text: str, path: str) -> None:
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(text)

@@ -37,11 +37,17 @@ class Finished:
         return value
 
 
-def radflow(*words: str | Path, cwd: Path | None = None) -> Finished:
+def radflow(*words: str | Path, cwd: Path | None = None, timeout_s: float = 600) -> Finished:
     """Runs a command in a process of its own, as a user would."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
-        [*RADFLOW, *map(str, words)], capture_output=True, text=True, cwd=cwd, env=environment, check=False, timeout=600
+        [*RADFLOW, *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        check=False,
+        timeout=timeout_s,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
 
