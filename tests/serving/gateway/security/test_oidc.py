@@ -70,9 +70,9 @@ def test_claims_may_lie_in_objects(issuer: Issuer, tokens):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"exp": int(time.time()) - 3600},
+        {"exp": 946_684_800},
         {"exp": None},
-        {"nbf": int(time.time()) + 3600},
+        {"nbf": 4_102_444_800},
         {"aud": "another-service"},
         {"aud": None},
         {"iss": "https://evil.example"},
