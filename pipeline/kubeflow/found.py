@@ -12,6 +12,7 @@ from pathlib import Path
 
 from data_schemas.errors import ConfigurationError
 from data_schemas.task import Task
+from pipeline.metadata_database import MetadataDatabase
 from pipeline.settings import PipelineSettings, private_folder
 
 FOUND_PREFIX = "found_"
@@ -38,6 +39,7 @@ def referring_settings(
     return PipelineSettings(
         task=task,
         output=output,
+        metadata=MetadataDatabase(),  # Kubeflow records runs itself
         private_manifest=private_folder(output) / _reference("manifest"),
         schema=output / "schemas" / _reference("schema"),
         weights={name: _reference(f"weights_{name}") for name in backbones},
