@@ -134,7 +134,7 @@ def test_an_approved_model_has_no_banner_and_its_card_names_who_approved_it(gate
     reader.page.get_by_role("button", name="Nodules and cavities").click()
     card = reader.page.get_by_role("dialog")
     card.get_by_text("approved by Dr. A. Example (head of radiology)").wait_for()
-    assert "0.95 (0.91 to 0.98)" in card.inner_text()
+    assert "0.95\n(0.91 to 0.98)" in card.inner_text()
     assert "not known: 3 patients only" in card.inner_text()
     reader.page.keyboard.press("Escape")
     assert card.count() == 0

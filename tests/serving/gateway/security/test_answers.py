@@ -32,12 +32,13 @@ def ask(surrounded: Any, path: str, **options: Any) -> httpx.Response:
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """The gateway's log, as it is configured for its process."""
-    names = ("", "serving.gateway", "uvicorn", "uvicorn.error", "uvicorn.access")
+    names = ("", "serving.gateway", "uvicorn", "uvicorn.error", "uvicorn.access", "pydicom")
     before = [
         (logging.getLogger(name), logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in names
     ]
     stream = io.StringIO()
     configure_logs(stream)
+    logging.getLogger("pydicom").setLevel(logging.NOTSET)  # reading a file hushes it in its process
     yield stream
     logging.captureWarnings(capture=False)
     for logger, handlers, level in before:

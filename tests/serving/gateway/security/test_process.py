@@ -217,21 +217,26 @@ def test_the_command_says_every_problem_of_the_environment(monkeypatch, tmp_path
         command.run(parser.parse_args(["--model-server", "nowhere"]))
 
 
-def test_it_starts_in_under_two_seconds_of_cpu_without_tensorflow(tmp_path: Path):
-    """Of CPU rather than by the clock, which other work on the machine moves."""
-    script = (
-        "import os, sys, time; from serving.gateway.app import create_app;"
-        "from serving.gateway.settings import GatewaySettings;"
-        "create_app(GatewaySettings.from_environment(os.environ)); print(time.process_time(), *sys.modules)"
-    )
+def test_it_starts_without_tensorflow_and_takes_little_longer_than_its_libraries(tmp_path: Path):
+    """1.3 times their import in CPU: 1.8 s of 1.4 on two slow cores. A ratio, since machines differ."""
     environ = {"PATH": "/usr/bin", "RADFLOW_GATEWAY_DATA_FOLDER": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60
+
+    def seconds(script: str) -> tuple[float, set[str]]:
+        code = f"import os, sys, time; {script}; print(time.process_time(), *sys.modules)"
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        taken, *modules = done.stdout.split()
+        return float(taken), set(modules)
+
+    libraries = "import fastapi, sqlalchemy.orm, grpc, numpy, prometheus_client, limits, fsspec, yaml"
+    gateway = (
+        "from serving.gateway.app import create_app; from serving.gateway.settings import GatewaySettings; "
+        "create_app(GatewaySettings.from_environment(os.environ))"
     )
-    assert done.returncode == 0, done.stderr
-    seconds, *modules = done.stdout.split()
-    assert not {"tensorflow", "tfx", "keras", "apache_beam", "tensorflow_serving"} & set(modules)
-    assert float(seconds) < 2.0
+    runs = [(seconds(libraries)[0], *seconds(gateway)) for _ in range(2)]
+    assert not {"tensorflow", "tfx", "keras", "apache_beam", "tensorflow_serving"} & runs[0][2]
+    assert min(ours for _, ours, _ in runs) < 1.7 * min(theirs for theirs, _, _ in runs)
 
 
 SLOW = """
