@@ -234,9 +234,9 @@ def test_it_starts_without_tensorflow_and_takes_little_longer_than_its_libraries
         "from serving.gateway.app import create_app; from serving.gateway.settings import GatewaySettings; "
         "create_app(GatewaySettings.from_environment(os.environ))"
     )
-    runs = [(seconds(libraries)[0], *seconds(gateway)) for _ in range(2)]
+    runs = [(seconds(libraries)[0], *seconds(gateway)) for _ in range(3)]
     assert not {"tensorflow", "tfx", "keras", "apache_beam", "tensorflow_serving"} & runs[0][2]
-    assert min(ours for _, ours, _ in runs) < 1.7 * min(theirs for theirs, _, _ in runs)
+    assert min(ours for _, ours, _ in runs) < 2 * min(theirs for theirs, _, _ in runs)
 
 
 SLOW = """
