@@ -259,7 +259,8 @@ def _no_password_logged() -> Iterator[None]:
 
     def blot_out(record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        record.msg, record.args = without_passwords(message), None
+        if (shown := without_passwords(message)) != message:  # others keep their parts, which tell the progress
+            record.msg, record.args = shown, None
         return True
 
     logger = logging.getLogger("absl")

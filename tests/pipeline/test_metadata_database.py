@@ -30,7 +30,7 @@ def test_without_a_choice_runs_are_in_a_file_of_the_output(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_first_run_chose_is_found_again_without_its_password(tmp_path: Path) -> None:
+def test_what_was_chosen_first_is_found_again_without_its_password(tmp_path: Path) -> None:
     first = choose_database(tmp_path, WITH_PASSWORD, {})
     assert str(first) == URL and first.password == "secret" and first.exists()
     assert "secret" not in (tmp_path / "metadata.json").read_text()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -30,20 +29,14 @@ print(*(name for name in ("cv2", "pydicom", "imagecodecs", "nibabel", "scipy", "
 """
 
 
-def test_it_starts_in_two_seconds_without_tensorflow_and_decodes_nothing_itself(tmp_path):
+def test_it_starts_without_tensorflow_and_decodes_nothing_itself(tmp_path):
+    """How long that takes is a test of `security/test_process.py`."""
     environment = {"PATH": "/usr/bin", "PYTHONPATH": str(ROOT), "RADFLOW_GATEWAY_DATA_FOLDER": str(tmp_path / "data")}
-    taken = []
-    for _ in range(2):  # the second time, Python has compiled everything
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            [sys.executable, "-c", START], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert done.returncode == 0, done.stderr
-        # Seconds of one processor, which other work does not lengthen; there is nothing to wait for.
-        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    done = subprocess.run(
+        [sys.executable, "-c", START], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
-    assert min(taken) < 2.0
 
 
 def test_importing_the_module_makes_nothing(tmp_path):
