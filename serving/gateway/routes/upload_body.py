@@ -10,6 +10,8 @@ _FILES = {
     "minItems": 1,
     "description": "DICOM, PNG, JPEG or NIfTI files of one study, or zip archives of them",
 }
+# A form leaves a field empty that nobody filled in: it is as if it were absent.
+_UNSAID = "where no header says it; empty: not stated"
 _SCHEMA = {
     "type": "object",
     "required": ["files"],
@@ -17,10 +19,10 @@ _SCHEMA = {
     "properties": {
         "files": _FILES,
         "model": {"type": "string", "description": "of GET /models; the first one unless given"},
-        "predict": {"type": "string", "enum": ["true", "false"], "default": "true"},
-        "modality": {"type": "string", "pattern": "^[A-Za-z]{2,16}$", "description": "where no header says it"},
-        "view": {"type": "string", "pattern": "^[A-Za-z0-9_]{1,16}$", "description": "where no header says it"},
-        "age_years": {"type": "string", "pattern": "^[0-9]{1,2}$", "description": "where no header says it, 0 to 130"},
+        "predict": {"type": "string", "enum": ["true", "false", ""], "default": "true"},
+        "modality": {"type": "string", "pattern": "^([A-Za-z]{2,16})?$", "description": _UNSAID},
+        "view": {"type": "string", "pattern": "^[A-Za-z0-9_]{0,16}$", "description": _UNSAID},
+        "age_years": {"type": "string", "pattern": "^([0-9]{1,2}|1[0-2][0-9]|130)?$", "description": _UNSAID},
     },
 }
 _EXAMPLE = {"files": ["(bytes of film.dcm)"], "predict": "true", "view": "PA"}
