@@ -143,12 +143,13 @@ def test_a_reload_in_the_middle_gives_every_case_one_version(
     export_judge(tmp_path / "next", "image", 0.25)
     with serve_gateway(settings(tmp_path / "data", address)) as client:
         late = threading.Timer(0.5, lambda: shutil.copytree(tmp_path / "next", own_models / "synthetic_chest" / "2"))
-        late.start()
         versions, began = [], time.monotonic()
         while len(versions) < 40 or (2 not in versions and time.monotonic() - began < 60):
             case = upload(client, make_film(1000), make_film(1000)).json()
             (prediction,) = case["predictions"]
             versions.append(prediction["model"]["version"])
+            if len(versions) == 1:
+                late.start()
             scores = {
                 round(finding["probability"], 5)
                 for image in prediction["images"]
