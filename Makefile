@@ -41,7 +41,7 @@ test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
 
 .PHONY: test-unit
 test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
-	@$(PYTEST) -q $(TOGETHER) -m 'not pipeline and not seeds and not fuzz and not backbones and not load and not clusters'
+	@$(PYTEST) -q $(TOGETHER) -m 'not pipeline and not seeds and not fuzz and not backbones and not load and not clusters and not faults'
 
 .PHONY: test-seeds
 test-seeds: .venv ## train the demo, on several seeds: results, gates and heatmaps
@@ -63,8 +63,12 @@ test-load: .venv ## minutes of requests to the model server and of uploads to th
 test-clusters: .venv ## run the pipeline's steps on clusters emulated on this machine: Kubeflow's and Beam's
 	@$(PYTEST) -q -m clusters --timeout 2400
 
+.PHONY: test-faults
+test-faults: .venv ## kill runs, fill their disk, damage their files; then run again, to the same model
+	@$(PYTEST) -q -m faults --timeout 2400
+
 .PHONY: test-all
-test-all: test test-seeds test-fuzz test-backbones test-load test-clusters ## run every test; the slow targets take up to 40 minutes each
+test-all: test test-seeds test-fuzz test-backbones test-load test-clusters test-faults ## run every test; the slow targets take up to 40 minutes each
 
 .PHONY: lint
 lint: .venv ## check style, formatting, types and the import rules

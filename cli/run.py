@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import sys
@@ -167,14 +169,26 @@ def run_pipeline(
         settings = local_runner.prepare(
             task, manifest, output=output, weights=weights, hyperparameters=hyperparameters, metadata=metadata
         )
-        return _run_logged(settings, settings.metadata.run_id(time.strftime("%Y-%m-%dT%H-%M-%S")), beam)
+        return _run_logged(settings, _new_run_id(settings), beam)
+
+
+def _new_run_id(settings: PipelineSettings) -> str:
+    """Returns a name that no run of the output has had, not even where the clock was set back."""
+    now = time.strftime("%Y-%m-%dT%H-%M-%S")
+    names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
+    return next(run_id for name in names if not _log(settings, run_id := settings.metadata.run_id(name)).exists())
+
+
+def _log(settings: PipelineSettings, run_id: str) -> Path:
+    return settings.output / "logs" / f"{run_id}.log"
 
 
 def _run_logged(settings: PipelineSettings, run_id: str, beam: BeamOptions | None) -> FinishedRun:
     from cli.progress import Progress
+    from cli.run_failure import failure
     from cli.run_log import log_everything, logged_to
 
-    log = settings.output / "logs" / f"{run_id}.log"
+    log = _log(settings, run_id)
     with logged_to(log) as terminal:
         progress = Progress(terminal, stages=_STAGES + (settings.searches or settings.hyperparameters is not None))
         progress.say(f"{settings.task.title}: the full log is {log}")
@@ -185,15 +199,19 @@ def _run_logged(settings: PipelineSettings, run_id: str, beam: BeamOptions | Non
         except RadflowError:
             raise
         except Exception as error:
-            sys.stderr.write(_traceback(error))
-            raise RadflowError(f"{type(error).__name__} in the pipeline; the full log is {log}") from error
+            with contextlib.suppress(OSError):  # the log's disk may be full
+                sys.stderr.write(_traceback(error))
+            raise failure(error, settings, run_id, log=log) from error
 
 
 def _run(settings: PipelineSettings, run_id: str, beam: BeamOptions | None, *, progress: Any, setup: Any) -> None:
     import local_runner
     import pipeline.pipeline  # noqa: F401  # its imports set the logging back, so they come before `setup`
+    from pipeline.damaged_examples import set_aside_incomplete
 
     setup()
+    for folder in set_aside_incomplete(settings):
+        progress.say(f"files of records are gone from {folder}: the images are read anew")
     progress.attach()
     try:
         local_runner.run(settings, run_id=run_id, beam=beam)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -30,8 +31,9 @@ def logged_to(path: Path) -> Iterator[TextIO]:
         with os.fdopen(os.dup(saved[1]), "w", encoding="utf-8") as terminal:
             yield terminal
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # the log's disk may be full
+                stream.flush()
         for number, descriptor in enumerate(saved, 1):
             os.dup2(descriptor, number)
             os.close(descriptor)

@@ -34,6 +34,8 @@ CANDIDATE, APPROVED = "candidate", "approved"
 """Labels: the newest version, and the one that somebody approved."""
 SETTLE_S = 30.0
 """Seconds after which every server has read the file: servers must poll it more often than that."""
+_FINE_S = 2.0
+"""Seconds within which a file system's clock and the process's are the same."""
 _TEMPORARY = f".{MODELS_CONFIG_FILE}.writing"
 _HEAD = "# Written by Radflow's Pusher, `radflow approve` and `rollback`: a change by hand does not stay.\n"
 _LINE = re.compile(
@@ -69,8 +71,8 @@ def write_models_config(serving_root: Path, *, now: float | None = None) -> bool
     path = serving_root / MODELS_CONFIG_FILE
     now = time.time() if now is None else now
     entries = read_audit(serving_root)
-    approvals, dropped = approvals_in(entries), _dropped(entries, now)
     before, age = _read(path, now)
+    approvals, dropped = approvals_in(entries), _dropped(entries, now, age=age)
     settled, said = True, {}
     for folder in model_folders(serving_root):
         found, name = _whole(versions(folder)), folder.name
@@ -173,11 +175,14 @@ def _wanted(found: Mapping[int, Path], approval: Approval | None) -> dict[str, i
     return labels
 
 
-def _dropped(entries: Sequence[AuditEntry], now: float) -> dict[str, dict[str, int]]:
-    """Returns by model the label that a withdrawal took away less than `SETTLE_S` ago, and from which version."""
-    lately = [one for one in entries if one.action == WITHDRAW and now - one.at.timestamp() < SETTLE_S]
-    withdrawn = [approval_of(entry) for entry in lately]
-    return {one.model: {APPROVED: one.version} for one in withdrawn}
+def _dropped(entries: Sequence[AuditEntry], now: float, *, age: float) -> dict[str, dict[str, int]]:
+    """Returns by model the label that a withdrawal took away less than `SETTLE_S` ago, and from which version.
+
+    Of one that is ahead of a clock which was set back, the file's age tells: a withdrawal writes the file.
+    """
+    withdrawals = [(one, now - one.at.timestamp()) for one in entries if one.action == WITHDRAW]
+    lately = [approval_of(one) for one, ago in withdrawals if (ago if ago >= 0 else age) < SETTLE_S]
+    return {one.model: {APPROVED: one.version} for one in lately}
 
 
 def _still_there(before: Said | None, found: Mapping[int, Path]) -> Said:
@@ -188,9 +193,15 @@ def _still_there(before: Said | None, found: Mapping[int, Path]) -> Said:
 
 
 def _read(path: Path, now: float) -> tuple[dict[str, Said], float]:
-    """Returns what is written, by model, and for how many seconds it has been there."""
+    """Returns what is written, by model, and for how many seconds it has been there.
+
+    A file that is ahead of the clock, which was set back, is given the present time: the wait begins anew, and ends.
+    """
     try:
-        return read_models_config(path.read_text(encoding="utf-8", errors="replace")), now - path.stat().st_mtime
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if path.stat().st_mtime > now + _FINE_S:
+            os.utime(path, (now, now))
+        return read_models_config(text), max(0.0, now - path.stat().st_mtime)
     except FileNotFoundError:
         return {}, 0.0
     except OSError as error:

@@ -54,7 +54,7 @@ class RunOutputs:
     def nodes(self, states: Sequence[int]) -> list[str]:
         """Returns the nodes that are in one of some states (`metadata_store_pb2.Execution.State`), as they began."""
         found = [one for one in self._all_executions() if one.last_known_state in states]
-        return [node_name(one.type) for one in sorted(found, key=lambda one: one.create_time_since_epoch)]
+        return [node_name(one.type) for one in sorted(found, key=lambda one: one.id)]
 
     def _read(self) -> dict[tuple[str, str], OutputArtifact]:
         return dict(self._artifacts({execution.id: execution.type for execution in self._executions()}))
@@ -101,7 +101,7 @@ def plain_properties(properties: Mapping[str, metadata_store_pb2.Value]) -> dict
 
 
 def run_ids(store: MetadataDatabase) -> list[str]:
-    """Returns the ids of all runs of an output, the oldest first; none where there is no store.
+    """Returns the ids of all runs of an output, as they began, whatever the clock said; none where there is no store.
 
     Args:
         store: the output's metadata store.
@@ -109,4 +109,4 @@ def run_ids(store: MetadataDatabase) -> list[str]:
     if not store.exists():
         return []
     contexts = [one for one in store.connect().get_contexts_by_type(RUN_CONTEXT) if store.has(one.name)]
-    return [context.name for context in sorted(contexts, key=lambda one: one.create_time_since_epoch)]
+    return [context.name for context in sorted(contexts, key=lambda one: one.id)]

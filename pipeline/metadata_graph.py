@@ -103,6 +103,7 @@ def read_graph(store: MetadataDatabase) -> MetadataGraph:
         return MetadataGraph()
     database = store.connect()
     contexts = [one for one in database.get_contexts_by_type(RUN_CONTEXT) if store.has(one.name)]
+    contexts.sort(key=lambda one: one.id)  # as they began, also where the clock was set back
     executions = {context.id: list(database.get_executions_by_context(context.id)) for context in contexts}
     steps = {one.id: _step(one) for found in executions.values() for one in found}
     for event in database.get_events_by_execution_ids(list(steps)) if steps else []:
@@ -122,7 +123,7 @@ def read_graph(store: MetadataDatabase) -> MetadataGraph:
     touched = {artifact for step in steps.values() for _, artifact in (*step.made, *step.used)}
     artifacts = database.get_artifacts_by_id(sorted(touched)) if touched else []
     return MetadataGraph(
-        tuple(sorted(runs, key=lambda run: (run.started, run.run_id))),
+        tuple(runs),
         {artifact.id: stored_artifact(artifact) for artifact in artifacts},
     )
 

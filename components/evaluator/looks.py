@@ -1,6 +1,6 @@
 """How often models were judged on the same patients: each look at a test split makes the next one less honest.
 
-The ledger lies in the output folder, outside the pipeline's artifacts, and is only ever added to. A look counts where
+The ledger lies in the output folder, outside the pipeline's artifacts, and only grows. A look counts where
 it was at half or more of the present test patients: a split that grew a little is still the same.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Set
 from pathlib import Path
+
+from components.whole_file import whole_file
 
 _SAME = 0.5
 
@@ -29,7 +31,8 @@ def earlier_looks(ledger: Path, *, patients: Set[str], model: str) -> int:
 
 
 def note_look(ledger: Path, *, patients: Set[str], model: str) -> None:
-    """Adds a look to the ledger."""
+    """Adds a look to the ledger, whole or not at all: a line cut off by a full disk could never be read again."""
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    with ledger.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"model": model, "patients": sorted(patients)}) + "\n")
+    before = ledger.read_bytes() if ledger.exists() else b""
+    with whole_file(str(ledger)) as file:
+        file.write(before + json.dumps({"model": model, "patients": sorted(patients)}).encode() + b"\n")

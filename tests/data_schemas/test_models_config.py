@@ -172,6 +172,25 @@ def test_settling_waits_until_the_file_is_old_enough_and_moves_the_label(tmp_pat
     assert sum(waited) == pytest.approx(SETTLE_S, abs=1), "there is nothing left to wait for"
 
 
+def test_settling_ends_also_where_the_clock_was_set_back_since_the_file_was_written(tmp_path: Path) -> None:
+    root = serving(tmp_path, chest=[1])
+    write_models_config(root)
+    serving(tmp_path, chest=[2])
+    write_models_config(root)
+    age(root, -365 * 24 * 3600)
+    now, waits = time.time(), []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        waits.append(seconds)
+        now += seconds
+        assert len(waits) < 5, "it waits for the clock to come back"
+
+    settle_models_config(root, sleep=sleep, clock=lambda: now)
+    assert told(root)["chest"][0] == {"candidate": 2}
+    assert SETTLE_S <= sum(waits) < 2 * SETTLE_S
+
+
 def test_settling_where_nothing_is_served_does_nothing(tmp_path: Path) -> None:
     settle_models_config(tmp_path / "none")
     assert not (tmp_path / "none").exists()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from pipeline.lineage import run_ids
 from pipeline.metadata_graph import read_graph
 from pipeline.run_history import PastRun, past_runs
 from pipeline.run_state import going_on
@@ -33,6 +36,16 @@ def test_a_run_that_pushed_has_its_version_labels_and_metrics(output: RecordedOu
     assert first.blessed is True
     assert first.findings["nodule"]["auroc"]["value"] == pytest.approx(0.9)
     assert first.ended is not None and first.started <= first.ended <= second.started
+
+
+def test_runs_are_in_the_order_in_which_they_began_also_where_the_clock_was_set_back(output: RecordedOutput) -> None:
+    output.run("2026-06-01", version=1)
+    with closing(sqlite3.connect(output.folder / "metadata.sqlite")) as database:
+        database.execute("UPDATE Context SET create_time_since_epoch = create_time_since_epoch + 1000000000")
+        database.commit()
+    output.run("2026-05-01", version=2)
+    assert [one.version for one in history(output)] == [1, 2]
+    assert run_ids(output.database) == ["2026-06-01", "2026-05-01"]
 
 
 def test_a_version_that_was_removed_is_said(output: RecordedOutput) -> None:

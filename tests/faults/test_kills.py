@@ -1,0 +1,56 @@
+"""A run that is killed (SIGKILL) in any step goes on when it is run again, and ends in the same model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import NODES, Place, fresh_place
+
+
+@pytest.fixture(scope="module")
+def killed_again_and_again(undisturbed: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Returns one place for all kills: each goes on from where the one before ended."""
+    return fresh_place(undisturbed, tmp_path_factory.mktemp("kills") / "out")
+
+
+@pytest.mark.parametrize("moment", ["begun", "done"])  # the inner loop
+@pytest.mark.parametrize("node", NODES)
+def test_a_kill_leaves_no_half_of_a_version_and_no_process(
+    killed_again_and_again: Place, node: str, moment: str
+) -> None:
+    place = killed_again_and_again
+    place.killed(node, moment)
+    assert place.nothing_half_done_is_served()
+    assert not processes_of(place.output), "what the run started outlives it"
+
+
+def test_after_all_of_these_kills_a_run_ends_in_the_same_model(
+    killed_again_and_again: Place, undisturbed: Place
+) -> None:
+    done = killed_again_and_again.run()
+    assert done.code == 0, done.err
+    assert killed_again_and_again.model() == undisturbed.model()
+    assert not list(killed_again_and_again.served.glob(".*"))
+
+
+def processes_of(output: Path, *, within_s: float = 20) -> list[str]:
+    """Returns the commands that name an output folder and do not end within some seconds."""
+    end = time.monotonic() + within_s
+    while found := [text for text in _commands() if str(output) in text]:
+        if time.monotonic() > end:
+            return found
+        time.sleep(0.2)
+    return []
+
+
+def _commands() -> list[str]:
+    texts = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            texts.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return texts
