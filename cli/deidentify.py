@@ -131,12 +131,13 @@ def _make(folder: Path) -> None:
 
 def _outcomes(sources: list[Path], target: Path, profile: Profile, secret: Pseudonyms) -> Iterator[Outcome]:
     from imaging.deidentification.files import deidentify_file
+    from imaging.worker_processes import end_with_parent
 
     work = partial(deidentify_file, folder=target, profile=profile, secret=secret)
     if len(sources) < _FEW_FILES:
         yield from map(work, sources)
         return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=end_with_parent) as pool:
         yield from pool.map(work, sources, chunksize=8)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from components.dicom_example_gen.shard import Shard, ShardJob, ShardResult, encode_row, write_shard
 from imaging.manifest import ManifestRow
 from imaging.threads import use_one_thread
+from imaging.worker_processes import end_with_parent
 
 PROGRESS = logging.getLogger("radflow.progress")
 _POLL_S = 0.2
@@ -116,6 +117,7 @@ def find_lethal(rows: Sequence[ManifestRow], survives: Callable[[Sequence[Manife
 def _start(done: Any) -> None:
     global _counter  # noqa: PLW0603  # a process of the pool has no other place to keep it
     _counter = done
+    end_with_parent()
     use_one_thread()
 
 

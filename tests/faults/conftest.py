@@ -64,7 +64,9 @@ class Place:
         """Runs, and is killed in a step; returns the exit status."""
         program = Path(__file__).with_name("killed_run.py")
         command = [sys.executable, str(program), node, moment, *self.words]
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            command, env=environment(str(self.output)), capture_output=True, text=True, timeout=600, check=False
+        )
         assert done.returncode < 0, f"it was not killed in {node}: {done.stderr}"
         return done.returncode
 
@@ -80,9 +82,9 @@ class Place:
         return all(check_digests(version) for version in versions(self.served).values())
 
 
-def environment() -> dict[str, str]:
-    """Returns this process's environment, in which programs find Radflow and its tests."""
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+def environment(mark: str = "") -> dict[str, str]:
+    """Returns an environment in which programs find Radflow and its tests, and that marks all that they start."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "STARTED_BY_TEST": mark}
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -37,20 +38,25 @@ def test_after_all_of_these_kills_a_run_ends_in_the_same_model(
 
 
 def processes_of(output: Path, *, within_s: float = 20) -> list[str]:
-    """Returns the commands that name an output folder and do not end within some seconds."""
+    """Returns the commands of processes that runs into a folder started and that do not end within some seconds."""
     end = time.monotonic() + within_s
-    while found := [text for text in _commands() if str(output) in text]:
+    while found := [_command(process) for process in _marked(f"STARTED_BY_TEST={output}")]:
         if time.monotonic() > end:
             return found
         time.sleep(0.2)
     return []
 
 
-def _commands() -> list[str]:
-    texts = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            texts.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue
-    return texts
+def _marked(mark: str) -> list[Path]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended, or is not ours
+            if mark.encode() in path.read_bytes().split(b"\0"):
+                found.append(path.parent)
+    return found
+
+
+def _command(process: Path) -> str:
+    with contextlib.suppress(OSError):
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""

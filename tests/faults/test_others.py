@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -84,10 +85,9 @@ def test_a_clock_that_was_set_back_changes_no_model_and_the_next_version_is_the_
     assert done.code == 0, done.err
     assert done.json["pushed"].endswith("/2")
     assert re.search(r'"candidate" value: 2', (place.output / "serving" / "models.config").read_text())
-    listed = radflow("runs", place.output)
+    listed = radflow("runs", "--output", place.output, "--json")
     assert listed.code == 0, listed.err
-    statuses = re.findall(r"pushed as (\d)", listed.out)
-    assert statuses[-1] == "2", listed.out
+    assert [json.loads(line)["version"] for line in listed.out.splitlines()] == [1, 1, 2]
 
 
 def shorter_training(place: Place) -> dict[str, object]:
