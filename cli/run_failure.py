@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_schemas.errors import RadflowError
+from pipeline.metadata_database import is_held
 
 if TYPE_CHECKING:
     from pipeline.settings import PipelineSettings
 
-_FULL, _LOCKED = ("No space left on device", "database or disk is full"), "database is locked"
+_FULL = ("No space left on device", "database or disk is full")
 _LITTLE = 16 << 20
 """Bytes; a disk with less is called full."""
 
@@ -34,11 +35,8 @@ def failure(error: Exception, settings: PipelineSettings, run_id: str, *, log: P
         return RadflowError(
             f"{full} is full: make room there and run again, it goes on from what is done; the full log is {log}"
         )
-    if any(_LOCKED in str(one) for one in errors):
-        return RadflowError(
-            f"another program holds the metadata store {settings.metadata} (a backup, a viewer?): wait for it to "
-            f"end and run again, it goes on from what is done; the full log is {log}"
-        )
+    if any(is_held(one) for one in errors):
+        return RadflowError(f"{settings.metadata.held()}, it goes on from what is done; the full log is {log}")
     damaged = _damaged(settings, run_id)
     if damaged:
         first = damaged[0].relative_to(settings.output)

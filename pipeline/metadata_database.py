@@ -79,8 +79,16 @@ class MetadataDatabase:
         try:
             return self._client(metadata_store.MetadataStore)(self.connection_config())
         except (RuntimeError, errors.StatusError) as error:
+            if is_held(error):
+                raise ConfigurationError(self.held()) from error
             mend = "" if self.url is None else f"; check host, database, user and the password ({PASSWORD_VARIABLE})"
             raise ConfigurationError(f"the metadata store {self} cannot be used: {error}{mend}") from error
+
+    def held(self) -> str:
+        """Returns what to say where another program has locked the store for longer than MLMD tries, some 10 s."""
+        return (
+            f"another program holds the metadata store {self} (a backup, a viewer?): wait for it to end and run again"
+        )
 
     def _client(self, usual: Any) -> Any:
         if not self._is_postgresql:
@@ -100,6 +108,11 @@ class MetadataDatabase:
         from pipeline.postgresql_store import used_by_tfx
 
         return used_by_tfx()
+
+
+def is_held(error: BaseException) -> bool:
+    """Says whether MLMD raised an error because another program has locked its store."""
+    return "Concurrent writes aborted" in str(error) or "database is locked" in str(error)
 
 
 def output_database(output: Path, environment: Mapping[str, str] = os.environ) -> MetadataDatabase:

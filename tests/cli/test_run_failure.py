@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import pytest
 
 from cli.run_failure import failure
+from pipeline.metadata_database import MetadataDatabase
 
 LOG = Path("/out/logs/run.log")
 
 
 def said(error: Exception, tmp_path: Path) -> str:
-    settings = SimpleNamespace(output=tmp_path, metadata="the store")
+    settings = SimpleNamespace(output=tmp_path, metadata=MetadataDatabase(tmp_path / "metadata.sqlite"))
     return str(failure(error, settings, "run", log=LOG))  # type: ignore[arg-type]
 
 
@@ -39,8 +40,8 @@ def test_what_was_noticed_first_counts_not_what_went_wrong_after_it(tmp_path: Pa
 
 
 def test_a_database_that_another_program_holds_is_named(tmp_path: Path) -> None:
-    text = said(RuntimeError("mysql_query aborted: database is locked"), tmp_path)
-    assert "another program holds the metadata store the store" in text and "run again" in text
+    text = said(RuntimeError("Concurrent writes aborted after max number of retries."), tmp_path)
+    assert "another program holds the metadata store" in text and "run again" in text
 
 
 def test_anything_else_is_in_the_log(tmp_path: Path) -> None:
