@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_schemas.digests import check_digests
 from data_schemas.served_folder import versions
@@ -25,7 +27,7 @@ NODES = (
 )  # fmt: skip
 """In the order in which TFX's local runner takes them."""
 _COMPARED = ("assets.extra/description.json", "assets.extra/evaluation.json", "assets.extra/training_patients.json")
-_WEIGHTS = "variables/variables.data-00000-of-00001"
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _KEY = "private/pseudonym.key"
 
 
@@ -71,11 +73,16 @@ class Place:
         return done.returncode
 
     def model(self) -> dict[str, Any]:
-        """Returns what the one served version is: weights and what it says of itself, as bytes."""
+        """Returns what the one served version is: every variable, and what it says of itself, as bytes."""
         found = versions(self.served)
         assert set(found) == {1}
         assert check_digests(found[1])
-        return {name: (found[1] / name).read_bytes() for name in (_WEIGHTS, *_COMPARED)}
+        variables = tf.train.load_checkpoint(str(found[1] / "variables" / "variables"))
+        # TensorFlow writes the graph of objects, beside them, in an order of its own each time.
+        names = sorted(name for name in variables.get_variable_to_shape_map() if name != _OBJECT_GRAPH)
+        assert len(names) > 20
+        values = {name: np.asarray(variables.get_tensor(name)).tobytes() for name in names}
+        return values | {name: (found[1] / name).read_bytes() for name in _COMPARED}
 
     def nothing_half_done_is_served(self) -> bool:
         """Says whether every version folder, if there is any, is whole."""
