@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ class Approval(BaseModel):
 def read_audit(serving_root: Path) -> list[AuditEntry]:
     """Returns every entry of the audit log, oldest first, after checking the chain.
 
-    A last line without its end is left out: its writer was cut off, and did not say that it was done.
+    A last entry counts without the newline behind it. Half a line is a broken log, though a writer may have been cut
+    off in it: left out, it would undo a withdrawal for whoever cuts it.
 
     Args:
         serving_root: `OUTPUT/serving`; none of it needs to exist.
@@ -66,7 +68,11 @@ def read_audit(serving_root: Path) -> list[AuditEntry]:
         return []
     except OSError as error:
         raise ConfigurationError(f"{serving_root / AUDIT_FILE} cannot be read: {error.strerror}") from error
-    entries = [_entry(number, line) for number, line in enumerate(data.split(b"\n")[:-1], 1)]
+    lines = data.removesuffix(b"\n").split(b"\n") if data else []
+    entries = [
+        _entry(number, line, unfinished=number == len(lines) and not data.endswith(b"\n"))
+        for number, line in enumerate(lines, 1)
+    ]
     check_chain(entries)
     return entries
 
@@ -173,31 +179,45 @@ def only_writer(serving_root: Path) -> Iterator[None]:
         yield
 
 
-def _entry(number: int, line: bytes) -> AuditEntry:
+def _entry(number: int, line: bytes, *, unfinished: bool) -> AuditEntry:
     try:
         return AuditEntry.model_validate_json(line)
     except ValidationError as error:
+        if unfinished:
+            raise AuditBroken(
+                f"audit log: line {number}, the last one, is not whole: somebody cut it, or its writer was cut off (a "
+                "power cut) and told nobody that it was recorded. If you know that it was the latter, remove the line"
+            ) from error
         raise AuditBroken(
             f"audit log: line {number} is no entry: it was changed, or written by something else"
         ) from error
 
 
 def _append(path: Path, line: str, entries: Sequence[AuditEntry]) -> None:
-    """Adds one line behind the entries that were read, in one write, after cutting off what a killed writer left."""
-    with path.open("ab") as file:
-        whole = _whole_length(path)
-        if whole < path.stat().st_size:
-            file.truncate(whole)
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Adds one line behind the entries that were read, in one write, or nothing.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    before = path.read_bytes() if path.exists() else b""
+    parted = b"" if not before or before.endswith(b"\n") else b"\n"
+    try:
+        with path.open("ab", buffering=0) as file:
+            try:
+                _write_all(file, parted + line.encode() + b"\n")
+                os.fsync(file.fileno())
+            except OSError:  # a full disk took a part of it
+                file.truncate(len(before))
+                raise
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}; nothing was recorded") from error
     if not entries:
         _flush_folder(path.parent)
 
 
-def _whole_length(path: Path) -> int:
-    """Returns the bytes up to the end of the last complete line."""
-    return path.read_bytes().rfind(b"\n") + 1
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    while data:
+        data = data[file.write(data) or 0 :]
 
 
 def _flush_folder(folder: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
+import os
 from datetime import datetime, timedelta, timezone
+from io import RawIOBase
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_schemas import approvals
 from data_schemas.approvals import APPROVE, WITHDRAW, Approval, only_writer, read_approvals, read_audit, record
 from data_schemas.errors import AuditBroken, ConfigurationError
 
@@ -83,14 +87,40 @@ def test_an_approval_that_lacks_something_is_broken(tmp_path: Path) -> None:
         read_approvals(tmp_path)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 40, -2])
-def test_what_a_killed_writer_left_is_not_read_and_is_cut_off_by_the_next(tmp_path: Path, kept: int) -> None:
-    log = recorded(tmp_path, (APPROVE, approval(1)), (APPROVE, approval(2)))
-    first, second, _ = log.read_text().split("\n")
-    log.write_text(f"{first}\n{second[:kept]}")
-    assert read_approvals(tmp_path)["chest"].version == 1
+@pytest.mark.parametrize("kept", [1, 40, -20, -1])
+def test_half_a_line_at_the_end_breaks_the_log_and_undoes_no_withdrawal(tmp_path: Path, kept: int) -> None:
+    log = recorded(tmp_path, (APPROVE, approval(1)), (WITHDRAW, approval(1)))
+    first, second, _ = log.read_bytes().split(b"\n")
+    log.write_bytes(first + b"\n" + second[:kept])
+    before = log.read_bytes()
+    with pytest.raises(AuditBroken, match="line 2, the last one, is not whole"):
+        read_approvals(tmp_path)
+    with pytest.raises(AuditBroken):
+        record(tmp_path, APPROVE, approval(3))
+    assert log.read_bytes() == before
+
+
+def test_a_last_entry_counts_without_its_newline_and_the_next_one_follows_it(tmp_path: Path) -> None:
+    log = recorded(tmp_path, (APPROVE, approval(1)), (WITHDRAW, approval(1)))
+    log.write_bytes(log.read_bytes().removesuffix(b"\n"))
+    assert read_approvals(tmp_path) == {}
     record(tmp_path, APPROVE, approval(3))
-    assert [json.loads(line)["subject"] for line in log.read_text().splitlines()] == ["chest/1", "chest/3"]
+    assert [json.loads(line)["subject"] for line in log.read_text().splitlines()] == ["chest/1", "chest/1", "chest/3"]
+    assert read_approvals(tmp_path)["chest"].version == 3
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = recorded(tmp_path, (APPROVE, approval(1)))
+    before = log.read_bytes()
+
+    def writes_a_part(file: RawIOBase, data: bytes) -> None:
+        file.write(data[:50])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(approvals, "_write_all", writes_a_part)
+    with pytest.raises(ConfigurationError, match="No space left on device; nothing was recorded"):
+        record(tmp_path, WITHDRAW, approval(1))
+    assert log.read_bytes() == before
 
 
 def test_a_log_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
