@@ -196,12 +196,13 @@ def _run_logged(settings: PipelineSettings, run_id: str, beam: BeamOptions | Non
         try:
             _run(settings, run_id, beam, progress=progress, setup=log_everything)
             return _finished(settings, run_id, stages=progress.finished, log=log)
-        except RadflowError:
-            raise
         except Exception as error:
+            told = failure(error, settings, run_id, log=log)
+            if told is error:
+                raise
             with contextlib.suppress(OSError):  # the log's disk may be full
                 sys.stderr.write(_traceback(error))
-            raise failure(error, settings, run_id, log=log) from error
+            raise told from error
 
 
 def _run(settings: PipelineSettings, run_id: str, beam: BeamOptions | None, *, progress: Any, setup: Any) -> None:

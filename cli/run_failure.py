@@ -21,7 +21,7 @@ _LITTLE = 16 << 20
 
 
 def failure(error: Exception, settings: PipelineSettings, run_id: str, *, log: Path) -> RadflowError:
-    """Returns the error to end the run with: what happened, and what to do next.
+    """Returns the error to end the run with: what happened, and what to do next; a foreseen one itself, mostly.
 
     Args:
         error: what ended the pipeline.
@@ -35,6 +35,8 @@ def failure(error: Exception, settings: PipelineSettings, run_id: str, *, log: P
         return RadflowError(
             f"{full} is full: make room there and run again, it goes on from what is done; the full log is {log}"
         )
+    if isinstance(error, RadflowError):
+        return error
     if any(is_held(one) for one in errors):
         return RadflowError(f"{settings.metadata.held()}, it goes on from what is done; the full log is {log}")
     damaged = _damaged(settings, run_id)

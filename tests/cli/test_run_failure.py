@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli.run_failure import failure
+from data_schemas.errors import ConfigurationError
 from pipeline.metadata_database import MetadataDatabase
 
 LOG = Path("/out/logs/run.log")
@@ -46,3 +47,11 @@ def test_a_database_that_another_program_holds_is_named(tmp_path: Path) -> None:
 
 def test_anything_else_is_in_the_log(tmp_path: Path) -> None:
     assert said(KeyError("patient"), tmp_path) == f"KeyError in the pipeline; the full log is {LOG}"
+
+
+def test_a_foreseen_error_stays_as_it_is_unless_a_full_disk_is_behind_it(tmp_path: Path) -> None:
+    settings = SimpleNamespace(output=tmp_path, metadata=None)
+    foreseen = ConfigurationError("the metadata store cannot be used")
+    assert failure(foreseen, settings, "run", log=LOG) is foreseen  # type: ignore[arg-type]
+    foreseen.__cause__ = RuntimeError("INTERNAL: database or disk is full")
+    assert "full" in said(foreseen, tmp_path)
