@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         choices=("final", "blind"),
         default="final",
-        help="each reader's last word, or only opinions given before the model's answer was shown [%(default)s]",
+        help="each reader's last word, or only opinions from before the gateway sent the reader anything that the "
+        "model said [%(default)s]",
     )
     export.add_argument(
         "--conflicts",
@@ -154,10 +155,10 @@ def _text(exported: Exported, manifest: Path) -> str:
     lines = [
         f"{exported.cases} cases, {exported.images} images of {exported.patients} patients: {manifest}",
         f"labels (images): {labels or 'none'}",
-        f"rest on (cases): {bases or 'nothing'}; {exported.blind} given before the model's answer was shown",
+        f"rest on (cases): {bases or 'nothing'}; {exported.blind} given before the model's answer was sent",
     ]
     if exported.moved:
-        lines.append(f"{exported.moved} readers said another thing before they saw the model's answer")
+        lines.append(f"cases of which the reader said another thing before the model's answer: {exported.moved}")
     lines += [f"left out: {count}, {reason}" for reason, count in exported.left_out.most_common()]
     if exported.missing:
         lines.append(f"{exported.missing} images are gone or were altered")

@@ -45,10 +45,10 @@ class Exported:
         missing: images whose file is gone or was altered.
         labels: written images by label that holds.
         bases: written cases by what their labels rest on.
-        blind: written cases whose labels were given before the model's answer was shown.
-        moved: written cases whose reader said another thing before the model's answer was shown than after.
+        blind: written cases whose labels are those of a blind opinion.
+        moved: written cases whose reader said another thing in a blind opinion than after it.
         several: written cases of more than one image, of which each has the case's labels.
-        versions: written cases by the model's version that was seen.
+        versions: written cases by the model's version that was judged.
         case_ids: of those that were written.
     """
 
@@ -192,7 +192,7 @@ def _count(exported: Exported, case: ReviewedCase, labels: CaseLabels, images: i
     exported.moved += labels.opinion is not None and labels.opinion != labels.labels
     exported.several += images > 1
     exported.nameless += not any(one.patient_hash for one in case.images)
-    exported.versions[f"{case.model} {labels.version}" if labels.version is not None else "not seen"] += 1
+    exported.versions[f"{case.model} {labels.version}" if labels.version is not None else "none judged"] += 1
 
 
 def _row(

@@ -15,9 +15,10 @@ _SELECTION = """SELECTION. These are the cases that somebody reviewed, not a ran
 doubtful and striking ones are reviewed more often. Prevalence, PPV, NPV, calibration and error rates here hold
 nowhere else."""
 _INCORPORATION = """INCORPORATION BIAS. The labels of {seen} of {cases} cases were given with the model's answer in
-view (feedback_blind is no). A reader who sees an answer tends to confirm it: judged on such labels a model seems
-better than it is, and trained on them it learns its own mistakes again. feedback_opinion has what the reader said
-before; in {moved} cases it was another thing. `--labels blind` writes opinions alone."""
+view, or it is not known that they were not (feedback_blind is no). A reader who sees an answer tends to confirm it:
+judged on such labels a model seems better than it is, and trained on them it learns its own mistakes again.
+feedback_opinion has what the reader said before; in {moved} cases it was another thing. `--labels blind` writes
+opinions alone that were given before the gateway sent the reader anything that the model said."""
 _STANDARD = "REFERENCE STANDARD. A reader's word is not what the task asks for, which is: {standard}."
 _PATIENTS = """PATIENTS. patient_id is a keyed hash of the gateway. A patient who is in the training data under
 another name is not recognized: where both manifests are put together, one patient may be in two splits, and the test

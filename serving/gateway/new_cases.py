@@ -18,6 +18,7 @@ from serving.gateway.principal import Principal
 from serving.gateway.problems import ProblemError
 from serving.gateway.schemas import Case, Declared
 from serving.gateway.served_models import Current, ServedModel
+from serving.gateway.storage.documents import hidden
 from serving.gateway.storage.new_case import Upload
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class NewCase:
         predict: whether it is asked now.
         declared: what the caller states.
         sample: whether the gateway itself puts it in.
+        sent: whether the caller is sent what the model says.
     """
 
     model: ServedModel
     predict: bool
     declared: Declared
     sample: bool = False
+    sent: bool = True
 
 
 async def new_case(
@@ -159,11 +162,18 @@ def _predicted(
     """Returns the case as it is once the model was asked; that it failed is what the case says then."""
     try:
         prediction, summary = gateway.predictor.predict(
-            case, principal, asked.model, declared=asked.declared, request_id=request_id, at_hand=at_hand
+            case,
+            principal,
+            asked.model,
+            declared=asked.declared,
+            request_id=request_id,
+            at_hand=at_hand,
+            sent=asked.sent,
         )
     except ProblemError:
         return gateway.store.case(case.id, principal, view=False)
-    return case.model_copy(update={**dict(summary), "predictions": [prediction]})
+    said = case.model_copy(update={**dict(summary), "predictions": [prediction], "blind": not asked.sent})
+    return said if asked.sent else hidden(said)
 
 
 def _stated(declared: Declared) -> Declared | None:

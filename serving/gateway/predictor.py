@@ -165,6 +165,7 @@ class Predictor:
         declared: Declared,
         request_id: str,
         at_hand: AtHand | None = None,
+        sent: bool = True,
     ) -> tuple[Prediction, CaseSummary]:
         """Asks a model about a case, keeps what it says, and returns that and how the case stands now.
 
@@ -177,6 +178,7 @@ class Predictor:
             declared: all that was stated of the case.
             request_id: goes to the model server.
             at_hand: what it said already of the case's files.
+            sent: whether who asks is sent what it says.
 
         Raises:
             ProblemError: UNAVAILABLE, the server is away or changed the model too often; MODEL_REFUSED.
@@ -193,7 +195,7 @@ class Predictor:
             ServedImage(one.image.id, one.frame.number, one.frame.features, judged_scores(one.row, description))
             for one in asked.judged
         ]
-        summary = self._store.add_prediction(case.id, principal, prediction, served)
+        summary = self._store.add_prediction(case.id, principal, prediction, served, sent=sent)
         outcome, codes = ("withheld", prediction.withheld.codes) if prediction.withheld else ("predicted", [])
         self._metrics.prediction(model.name, prediction.model.version, outcome, codes)
         return prediction, summary

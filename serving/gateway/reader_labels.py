@@ -1,13 +1,13 @@
 """What readers said of a case, as the labels to train on: of each reader the last word, of several what they agree in.
 
-A label that was given with the model's answer in view is not independent of it; `blind` says which was.
+A label that was given with the model's answer in view is not independent of it; `blind` says which is known not to be.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -32,10 +32,10 @@ class CaseLabels:
     Attributes:
         labels: names of those that hold, in the task's order; exactly one of labels that exclude each other.
         basis: of the review that they are taken from, the latest of those that agree.
-        blind: whether they were given before the model's answer was shown.
-        opinion: the same reader's own labels before it was shown; None where there are none.
+        blind: whether they are those of a blind opinion: given before the model's answer was sent to the reader.
+        opinion: the same reader's blind opinion; None where there is none.
         at: when they were given.
-        version: of the model that was seen; None where none was.
+        version: of the model that was judged; None for an opinion, which judges none.
         readers: how many gave these labels; `others`: how many gave another or none.
     """
 
@@ -51,10 +51,18 @@ class CaseLabels:
 
 @dataclass(frozen=True)
 class _Word:
-    """One reader's: labels, or why there are none; `denied` are those that a disagreement rules out."""
+    """One reader's: labels, or why there are none.
+
+    Attributes:
+        review: that says it last.
+        source: that the labels are of: the same, but of a disagreement without labels the opinion before it.
+        opinion: the labels of the reader's blind opinion.
+        denied: those that a disagreement rules out.
+    """
 
     labels: tuple[str, ...] | None
     review: Review
+    source: Review
     why_not: LeftOut | None = None
     opinion: tuple[str, ...] | None = None
     denied: tuple[str, ...] | None = None
@@ -72,12 +80,12 @@ def case_labels(
     """Returns a case's labels, or why it has none.
 
     `correct` gives the labels that it names, and so does `disagree` where it names some. `agree` gives what the model
-    flagged. An opinion is used where its reader said no more, or disagreed without a word on what is right.
+    flagged. An opinion is used where its reader said no more, or disagreed after it without a word on what is right.
 
     Args:
         case: with reviews and predictions.
         task_labels: the task's.
-        use: `blind` takes opinions alone, which no answer of the model has touched.
+        use: `blind` takes blind opinions alone, which no answer of the model has touched.
         conflicts: between readers: `leave-out` the case, or take what the `majority` of all of them says.
         since: only what was said from then on.
         until: only what was said before.
@@ -97,43 +105,54 @@ def _within(at: datetime, since: datetime | None, until: datetime | None) -> boo
 
 
 def _last_word(said: Sequence[Review], predictions: Sequence[Prediction], names: Labels, use: Use) -> _Word | None:
-    """Returns what a reader said last; `said` is oldest first. None where opinions are asked for, and there is none."""
+    """Returns what a reader said last; `said` is oldest first. None where blind ones are asked for, and there is none.
+
+    Opinions that came after a judgement, or several of a reader, are from before the gateway refused them.
+    """
     opinions = [one for one in said if one.kind == "opinion"]
-    opinion = _word_of_labels(opinions[-1], names) if opinions else None
-    judged = [one for one in said if one.kind != "opinion"]
-    if use == "blind" or not judged:
-        return opinion
-    last = judged[-1]
-    own = opinion.labels if opinion is not None else None
-    if last.kind == "agree":
-        found = _agreed(last, _seen(last, predictions), names)
-    elif last.kind == "disagree" and not last.labels:
-        found = _disagreed(last, _seen(last, predictions), names, own)
+    blind = next((_word_of_labels(one, names) for one in opinions if one.blind), None)
+    if use == "blind":
+        found = blind
     else:
-        found = _word_of_labels(last, names)
-    return _Word(found.labels, found.review, found.why_not, own, found.denied)
+        judged = [one for one in said if one.kind != "opinion"]
+        last = (judged or opinions)[-1]
+        before = [one for one in opinions if one.created_at < last.created_at]
+        found = _word(last, before[-1] if before else None, predictions, names)
+    return None if found is None else replace(found, opinion=None if blind is None else blind.labels)
+
+
+def _word(last: Review, before: Review | None, predictions: Sequence[Prediction], names: Labels) -> _Word:
+    """Returns what a review says; `before` is the opinion that the same reader gave before it."""
+    if last.kind == "agree":
+        return _agreed(last, _seen(last, predictions), names)
+    if last.kind == "disagree" and not last.labels:
+        return _disagreed(last, before, _seen(last, predictions), names)
+    return _word_of_labels(last, names)
 
 
 def _word_of_labels(review: Review, names: Labels) -> _Word:
     given = tuple(name for name in names.names if name in review.labels)
     known = len(given) == len(set(review.labels))
     if not known or (names.type == "multi_class" and len(given) != 1):
-        return _Word(None, review, "labels that the task does not know")
-    return _Word(given, review)
+        return _Word(None, review, review, "labels that the task does not know")
+    return _Word(given, review, review)
 
 
 def _agreed(review: Review, seen: Prediction | None, names: Labels) -> _Word:
     if seen is None or _withheld(seen):
-        return _Word(None, review, "agree, where no scores were shown")
+        return _Word(None, review, review, "agree, where no scores were shown")
     labels = flagged_labels(seen.findings, names)
     if labels is None:
-        return _Word(None, review, "agree, with no label or several flagged")
-    return _Word(labels, review)
+        return _Word(None, review, review, "agree, with no label or several flagged")
+    return _Word(labels, review, review)
 
 
-def _disagreed(review: Review, seen: Prediction | None, names: Labels, own: tuple[str, ...] | None) -> _Word:
+def _disagreed(review: Review, before: Review | None, seen: Prediction | None, names: Labels) -> _Word:
     denied = None if seen is None or _withheld(seen) else flagged_labels(seen.findings, names)
-    return _Word(own, review, None if own is not None else "disagree without labels", denied=denied)
+    own = None if before is None else _word_of_labels(before, names).labels
+    if before is None or own is None:
+        return _Word(None, review, review, "disagree without labels", denied=denied)
+    return _Word(own, review, before, denied=denied)
 
 
 def flagged_labels(findings: Sequence[Finding], names: Labels) -> tuple[str, ...] | None:
@@ -174,13 +193,12 @@ def _together(words: Sequence[_Word], predictions: Sequence[Prediction], conflic
         return "readers disagree"
     chosen = max((word for word in words if word.labels == labels), key=lambda word: word.review.created_at)
     review = chosen.review
-    blind = review.kind == "opinion" or (review.kind == "disagree" and not review.labels)
     seen = None if review.kind == "opinion" else _seen(review, predictions)
     return CaseLabels(
         labels=labels,
-        basis="opinion" if blind else review.kind,
-        blind=blind,
-        opinion=labels if review.kind == "opinion" else chosen.opinion,
+        basis=chosen.source.kind,
+        blind=chosen.source.blind,
+        opinion=chosen.opinion,
         at=review.created_at,
         version=None if seen is None else seen.model.version,
         readers=count,

@@ -138,7 +138,7 @@ class Declared(Asked):
     age_years: Annotated[float, Field(ge=0, le=130)] | None = None
 
 
-CaseStatus = Literal["uploaded", "predicted", "withheld", "failed"]
+CaseStatus = Literal["uploaded", "predicted", "withheld", "failed", "hidden"]
 
 
 class CaseSummary(Answer):
@@ -147,7 +147,7 @@ class CaseSummary(Answer):
     Attributes:
         number: counts the cases of a group from 1, to name one aloud.
         status: `uploaded`: not predicted yet; `withheld`: the model has no say on it; `failed`: the model server was
-            away or refused.
+            away or refused; `hidden`: predicted or withheld, where `predictions=false` asked not to be told which.
         flagged: findings at or above their operating point, in the latest prediction.
         urgency: highest of score over operating point among findings, on the log-odds scale; None without scores.
         read: whether somebody left feedback.
@@ -171,13 +171,19 @@ class CaseSummary(Answer):
 
 
 class Case(CaseSummary):
-    """A study that was uploaded, with its images, predictions and feedback, oldest first."""
+    """A study that was uploaded, with its images, predictions and feedback, oldest first.
+
+    Attributes:
+        predictions, feedback: with `predictions=false` no prediction, and of feedback only one's own.
+        blind: whether the one who asks was never sent, this answer included, anything that a model said of the case.
+    """
 
     image_list: list[Image]
     rejected: list[RejectedFile]
     declared: Declared | None
     predictions: list[Prediction]
     feedback: list[Feedback]
+    blind: bool
 
 
 class CaseList(Answer):
@@ -312,7 +318,8 @@ class FeedbackRequest(Asked):
     """What a reader says of a case.
 
     Attributes:
-        kind: `opinion`: before the model's was shown (`labels` are the reader's own); `agree`, `disagree`: with the
+        kind: `opinion`: one's own `labels`, once and before all other feedback (`Feedback.blind` says whether before
+            the model's say too); `agree`, `disagree`: with the
             prediction; `correct`: `labels` are the true ones.
         labels: names of the task's labels; of labels that exclude each other exactly one.
         prediction: the one that was seen; None for an opinion.
@@ -325,7 +332,12 @@ class FeedbackRequest(Asked):
 
 
 class Feedback(Answer):
-    """Feedback as it is kept; `author` is a keyed hash unless it is one's own."""
+    """Feedback as it is kept; `author` is a keyed hash unless it is one's own.
+
+    Attributes:
+        blind: of an opinion whether nothing that a model said of the case had been sent to its author before; False
+            also where that is not known.
+    """
 
     id: Identifier
     created_at: datetime
@@ -335,6 +347,7 @@ class Feedback(Answer):
     labels: list[str]
     comment: str
     prediction: Identifier | None
+    blind: bool
 
 
 # --- models

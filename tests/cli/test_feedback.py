@@ -17,7 +17,7 @@ from imaging.example import training_examples
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
 from imaging.synthetic import write_sample
-from tests.serving.gateway.kept_gateway import Gateway, filled, film, picture
+from tests.serving.gateway.kept_gateway import Gateway, filled, film, picture, reader
 from tests.serving.gateway.reviewed_cases import ANY, ONE, at, predicted
 
 TASK = load_task("synthetic_chest")
@@ -118,6 +118,41 @@ def test_what_is_left_out_is_counted(tmp_path, films, capsys) -> None:
     assert json.loads(capsys.readouterr().out)["cases"] == 1
     assert exported(tmp_path / "all", tmp_path / "gateway", "--samples", "--json") == 0
     assert json.loads(capsys.readouterr().out)["cases"] == 3
+
+
+def test_an_opinion_given_after_the_models_say_was_sent_is_exported_as_none_that_is_blind(
+    tmp_path, films, capsys
+) -> None:
+    gateway = Gateway(tmp_path / "gateway")
+    said = [gateway.add(film(source, tmp_path / "kept")) for source in films[:4]]
+    for case in said:
+        gateway.predict(case, predicted("nodule"))
+    gateway.now = at(2)
+    gateway.store.case(said[0], reader("a"))
+    gateway.review(said[0], "a", "opinion", "normal")
+    for case in said[1:]:
+        gateway.review(case, "a", "opinion", "cavity")
+    gateway.now = at(3)
+    gateway.review(said[2], "a", "agree")
+    gateway.review(said[3], "a", "disagree")
+    gateway.close()
+    assert exported(tmp_path / "out", tmp_path / "gateway") == 0
+    printed = capsys.readouterr().out
+    assert "rest on (cases): opinion 3, agree 1; 2 given before the model's answer was sent" in printed
+    assert "cases of which the reader said another thing before the model's answer: 1" in printed
+    told = {row["feedback_case"]: row for row in rows(tmp_path / "out")}
+    columns = ("feedback_basis", "feedback_blind", "feedback_opinion")
+    assert [tuple(told[case][name] for name in columns) for case in said] == [
+        ("opinion", "no", ""),
+        ("opinion", "yes", "cavity"),
+        ("agree", "no", "cavity"),
+        ("opinion", "yes", "cavity"),
+    ]
+    notes = (tmp_path / "out" / "README.txt").read_text().replace("\n", " ")
+    assert "The labels of 2 of 4 cases" in notes
+    assert exported(tmp_path / "blind", tmp_path / "gateway", "--labels", "blind") == 0
+    assert {row["feedback_case"] for row in rows(tmp_path / "blind")} == set(said[1:])
+    assert "left out: 1, no opinion before the model's" in capsys.readouterr().out
 
 
 def test_findings_have_a_column_each_and_every_image_of_a_case_its_labels(tmp_path, films, capsys) -> None:

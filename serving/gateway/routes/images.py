@@ -156,6 +156,8 @@ def get_heatmap(
     if answer := asked.unchanged(etag):
         return answer
     model = gateway.models.named(latest.model.name if latest else None)
+    if latest:
+        gateway.store.note_shown([case.id], asked.principal)
     with gateway.decoding.admitted(), gateway.folders.folder() as folder:
         data = gateway.explainer.heatmap(case, wanted, asked.principal, model, request_id=request_id, folder=folder)
     told = {"image": asked.image, "frame": frame, "finding": finding, "method": method}

@@ -27,6 +27,10 @@ from serving.gateway.uploads import Limits, checked_fields, receive
 
 router = APIRouter(prefix="/api/v1", tags=["studies"])
 
+WithPredictions = Annotated[
+    bool, Query(description="false: without anything that a model said, so that an opinion after it is blind")
+]
+
 _CREATED: dict[int | str, dict[str, Any]] = {
     201: {"headers": {"Location": {"description": "of what was made", "schema": {"type": "string"}}}}
 }
@@ -41,7 +45,13 @@ _CREATED: dict[int | str, dict[str, Any]] = {
     openapi_extra=UPLOAD_BODY,
 )
 async def create_study(
-    request: Request, response: Response, gateway: TheGateway, principal: ThePrincipal, request_id: TheRequestId
+    request: Request,
+    response: Response,
+    gateway: TheGateway,
+    principal: ThePrincipal,
+    request_id: TheRequestId,
+    *,
+    predictions: WithPredictions = True,
 ) -> Case:
     """Takes DICOM, PNG, JPEG and NIfTI files of one study, or zip archives of them, in parts named `files`.
 
@@ -57,7 +67,12 @@ async def create_study(
         limits = Limits(settings.max_request_bytes, settings.max_file_bytes, settings.max_files)
         upload = await receive(request, folder, limits, gateway.folders.writers)
         fields, declared = checked_fields(upload.fields)
-        asked = NewCase(model=gateway.models.named(fields.model), predict=fields.predict == "true", declared=declared)
+        asked = NewCase(
+            model=gateway.models.named(fields.model),
+            predict=fields.predict == "true",
+            declared=declared,
+            sent=predictions,
+        )
         case = await new_case(gateway, asked, upload.files, folder, principal=principal, request_id=request_id)
     response.headers["Location"] = f"/api/v1/studies/{case.id}"
     return case
@@ -71,7 +86,12 @@ async def create_study(
     responses=_CREATED,
 )
 async def create_sample(
-    response: Response, gateway: TheGateway, principal: ThePrincipal, request_id: TheRequestId
+    response: Response,
+    gateway: TheGateway,
+    principal: ThePrincipal,
+    request_id: TheRequestId,
+    *,
+    predictions: WithPredictions = True,
 ) -> Case:
     """Goes through the files that the gateway was given as samples, one after the other, and begins again."""
     files = await asyncio.to_thread(sample_files, gateway.settings.samples)
@@ -80,7 +100,8 @@ async def create_sample(
     async with gateway.folders.upload_folder() as folder:
         copy = folder / "file0"
         await asyncio.to_thread(lambda: copy.write_bytes(files[gateway.samples.next(len(files))].read_bytes()))
-        asked = NewCase(model=gateway.models.named(None), predict=True, declared=Declared(), sample=True)
+        model = gateway.models.named(None)
+        asked = NewCase(model=model, predict=True, declared=Declared(), sample=True, sent=predictions)
         case = await new_case(gateway, asked, [copy], folder, principal=principal, request_id=request_id)
     response.headers["Location"] = f"/api/v1/studies/{case.id}"
     return case
@@ -93,18 +114,26 @@ def list_studies(
     order: Annotated[Literal["triage", "newest"], Query(description="triage: what needs a human first")] = "triage",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512, description="`next` of the page before")] = None,
+    *,
+    predictions: WithPredictions = True,
 ) -> CaseList:
     """Lists the cases of one's group; an admin sees every group's.
 
-    In the order `triage`, unread cases come first: flagged ones by urgency, withheld and failed ones, then the rest.
+    In the order `triage`, unread cases come first: flagged ones by urgency, withheld and failed ones, then the rest. It
+    tells what a model said, as the rows do: without it, the order is `newest`.
     """
-    return gateway.store.cases(principal, order=order, limit=limit, cursor=cursor)
+    return gateway.store.cases(principal, order=order, limit=limit, cursor=cursor, predictions=predictions)
 
 
 @router.get("/studies/{case}", operation_id="getStudy", summary="A case with all that belongs to it")
-def get_study(case: CaseId, gateway: TheGateway, principal: ThePrincipal) -> Case:
-    """Tells of images, rejected files, predictions and feedback; that it was looked at is audited."""
-    return gateway.store.case(case, principal)
+def get_study(
+    case: CaseId, gateway: TheGateway, principal: ThePrincipal, *, predictions: WithPredictions = True
+) -> Case:
+    """Tells of images, rejected files, predictions and feedback; that it was looked at is audited.
+
+    `blind` says whether an opinion of the one who asks would still be one from before the model's say.
+    """
+    return gateway.store.case(case, principal, predictions=predictions)
 
 
 @router.delete("/studies/{case}", operation_id="deleteStudy", summary="Remove a case", status_code=204)
@@ -118,10 +147,18 @@ def delete_study(case: CaseId, gateway: TheGateway, principal: ThePrincipal) -> 
     operation_id="createPrediction",
     summary="Ask a model about a case",
     status_code=201,
+    response_model=Prediction,
+    responses={204: {"description": "It was asked, with `predictions=false`: what it said is kept, and not sent"}},
 )
 def create_prediction(
-    case: CaseId, asked: PredictionRequest, gateway: TheGateway, principal: ThePrincipal, request_id: TheRequestId
-) -> Prediction:
+    case: CaseId,
+    asked: PredictionRequest,
+    gateway: TheGateway,
+    principal: ThePrincipal,
+    request_id: TheRequestId,
+    *,
+    predictions: WithPredictions = True,
+) -> Prediction | Response:
     """Asks the case's model, or another one, after what no header says was stated in `declared`.
 
     What was stated fills what is unknown, never goes before a header, stays with the case, and is audited. Scores are
@@ -132,12 +169,15 @@ def create_prediction(
         known = found.model if found.model in gateway.settings.models else None
         model = gateway.models.named(asked.model or known)
         declared = gateway.store.declare(case, principal, asked.declared)
-        return gateway.predictor.predict(found, principal, model, declared=declared, request_id=request_id)[0]
+        said, _ = gateway.predictor.predict(
+            found, principal, model, declared=declared, request_id=request_id, sent=predictions
+        )
+    return said if predictions else Response(status_code=204)
 
 
 @router.get("/studies/{case}/predictions", operation_id="listPredictions", summary="The predictions of a case")
 def list_predictions(case: CaseId, gateway: TheGateway, principal: ThePrincipal) -> list[Prediction]:
-    """Lists them, oldest first."""
+    """Lists them, oldest first; that they were looked at is audited."""
     return gateway.store.predictions(case, principal)
 
 
@@ -147,7 +187,11 @@ def list_predictions(case: CaseId, gateway: TheGateway, principal: ThePrincipal)
 def create_feedback(
     case: CaseId, said: FeedbackRequest, gateway: TheGateway, principal: ThePrincipal, request_id: TheRequestId
 ) -> Feedback:
-    """Keeps an opinion, or what a reader says of a prediction; the case counts as read from now on."""
+    """Keeps an opinion, or what a reader says of a prediction; the case counts as read from now on.
+
+    An opinion is given once, before all other feedback of its reader (409), and is not changed. `blind` says whether
+    nothing that a model said of the case had been sent to the reader before.
+    """
     found = gateway.store.case(case, principal, view=False)
     check_feedback(said, found, gateway.models, request_id)
     return gateway.store.add_feedback(case, principal, said)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from serving.gateway.principal import Principal
 from serving.gateway.schemas import (
     Case,
+    CaseStatus,
     CaseSummary,
     Declared,
     Feedback,
@@ -15,6 +16,9 @@ from serving.gateway.schemas import (
     RejectedFile,
 )
 from serving.gateway.storage.tables import CaseRow, FeedbackRow, ImageRow, PredictionRow
+
+_HIDDEN: Mapping[str, object] = {"flagged": [], "urgency": None, "withheld": []}
+"""In a row without what a model said."""
 
 
 def summary(row: CaseRow) -> CaseSummary:
@@ -29,8 +33,9 @@ def case(
     predictions: Sequence[PredictionRow],
     feedback: Sequence[FeedbackRow],
     principal: Principal,
+    blind: bool,
 ) -> Case:
-    """Returns a case with all that belongs to it, oldest first, as `principal` sees it."""
+    """Returns a case with all that belongs to it, oldest first, as `principal` sees it, who is `blind` or not."""
     return Case.model_validate(
         {
             **_summary_fields(row),
@@ -39,8 +44,29 @@ def case(
             "declared": None if row.declared is None else Declared.model_validate(row.declared),
             "predictions": [prediction(one) for one in predictions],
             "feedback": [opinion(one, principal) for one in feedback],
+            "blind": blind,
         }
     )
+
+
+def hidden(case: Case) -> Case:
+    """Returns a case without what a model said of it, and without what others said, who may have seen that."""
+    own = [one for one in case.feedback if one.mine]
+    return case.model_copy(update={**_HIDDEN, "status": _hidden_status(case), "predictions": [], "feedback": own})
+
+
+def hidden_summary(row: CaseSummary) -> CaseSummary:
+    """Returns a row of the worklist without what a model said of the case."""
+    return row.model_copy(update={**_HIDDEN, "status": _hidden_status(row)})
+
+
+def tells(row: CaseSummary) -> bool:
+    """Returns whether a row of the worklist tells what a model said."""
+    return row.status in ("predicted", "withheld")
+
+
+def _hidden_status(row: CaseSummary) -> CaseStatus:
+    return "hidden" if tells(row) else row.status
 
 
 def image(row: ImageRow) -> Image:
@@ -65,6 +91,7 @@ def opinion(row: FeedbackRow, principal: Principal) -> Feedback:
             "labels": row.labels,
             "comment": row.comment,
             "prediction": row.prediction_id,
+            "blind": row.blind is True,
         }
     )
 

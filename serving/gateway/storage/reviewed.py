@@ -40,7 +40,11 @@ class ReviewedImage:
 
 @dataclass(frozen=True)
 class Review:
-    """What one reader said of a case, as it is kept."""
+    """What one reader said of a case, as it is kept.
+
+    Attributes:
+        blind: an opinion that is known to be from before its reader was sent what a model said of the case.
+    """
 
     id: str
     created_at: datetime
@@ -49,6 +53,7 @@ class Review:
     labels: list[str]
     comment: str
     prediction: str | None
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,4 +155,5 @@ def _review(row: FeedbackRow) -> Review:
         labels=row.labels,
         comment=row.comment,
         prediction=row.prediction_id,
+        blind=row.blind is True,
     )

@@ -13,7 +13,7 @@ from serving.gateway.storage.database import make_engine, unavailable_when_away
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`; told without loading Alembic, so that a gateway starts at once."""
 
 _MIGRATION_LOCK = 0x72616467

@@ -26,11 +26,12 @@ from serving.gateway.schemas import (
     Prediction,
     RejectedFile,
 )
-from serving.gateway.storage import audit_log, documents, retention, served, triage, worklist
+from serving.gateway.storage import audit_log, documents, retention, served, shown, triage, worklist
 from serving.gateway.storage.core_statements import insert_rows
 from serving.gateway.storage.database import Database, parsed_url
 from serving.gateway.storage.image_store import ImageStore
 from serving.gateway.storage.new_case import Upload, add_case_rows, new_id, stored_images
+from serving.gateway.storage.new_feedback import add_feedback_row
 from serving.gateway.storage.new_image import NewImage, ServedImage
 from serving.gateway.storage.retention import Purged
 from serving.gateway.storage.reviewed import ReviewedCase, reviewed_cases
@@ -144,34 +145,46 @@ class Store:
             self._append(session, principal, "upload", row.id, {**told, "sample": row.sample})
             if row.declared:
                 self._append(session, principal, "declare", row.id, row.declared)
-        return documents.case(row, images=images, predictions=(), feedback=(), principal=principal)
+        return documents.case(row, images=images, predictions=(), feedback=(), principal=principal, blind=True)
 
-    def case(self, case_id: str, principal: Principal, *, view: bool = True) -> Case:
+    def case(self, case_id: str, principal: Principal, *, view: bool = True, predictions: bool = True) -> Case:
         """Returns a case with all that belongs to it.
 
         Args:
             case_id: the case.
             principal: who asks.
             view: whether somebody sees it, which is audited; False where the gateway itself looks.
+            predictions: whether what a model said is in it (`documents.hidden`); that it was sent is noted (`shown`).
 
         Raises:
             ProblemError: NOT_FOUND, there is none, or it is another group's.
         """
         opened = self._writing_case if view else self._reading_case
         with opened(case_id, principal) as (session, row):
+            said = session.scalars(_of_case(PredictionRow, case_id).order_by(*_AGE_OF_PREDICTIONS)).all()
+            sent = predictions and bool(said)
+            if view and sent:
+                shown.note(session, [case_id], principal.subject)
             found = documents.case(
                 row,
                 images=session.scalars(_of_case(ImageRow, case_id).order_by(ImageRow.position)).all(),
-                predictions=session.scalars(_of_case(PredictionRow, case_id).order_by(*_AGE_OF_PREDICTIONS)).all(),
+                predictions=said,
                 feedback=session.scalars(_of_case(FeedbackRow, case_id).order_by(*_AGE_OF_FEEDBACK)).all(),
                 principal=principal,
+                blind=bool(shown.not_shown(session, [case_id], principal.subject)),
             )
             if view:
-                self._append(session, principal, "view", case_id, {})
-        return found
+                self._append(session, principal, "view", case_id, {"predictions": sent})
+        return found if predictions else documents.hidden(found)
 
     def cases(
-        self, principal: Principal, *, order: worklist.Order = "triage", limit: int = 50, cursor: str | None = None
+        self,
+        principal: Principal,
+        *,
+        order: worklist.Order = "triage",
+        limit: int = 50,
+        cursor: str | None = None,
+        predictions: bool = True,
     ) -> CaseList:
         """Returns a page of the worklist of a principal.
 
@@ -180,12 +193,27 @@ class Store:
             order: `triage`: what needs a human first; `newest`: newest first.
             limit: cases at most, 1..500.
             cursor: `next` of the page before; None for the first one.
+            predictions: whether rows tell what a model said, which is noted (`shown`).
 
         Raises:
-            ProblemError: BAD_REQUEST, the cursor is none of this order's.
+            ProblemError: BAD_REQUEST, the cursor is none of this order's; INVALID, `triage` without predictions.
         """
+        if not predictions and order == "triage":
+            raise ProblemError(INVALID, "the order triage tells what a model said: ask for order=newest without it")
         with self._database.reading() as session:
-            return worklist.page(session, principal, order=order, limit=limit, cursor=cursor)
+            found = worklist.page(session, principal, order=order, limit=limit, cursor=cursor)
+        if not predictions:
+            return found.model_copy(update={"cases": [documents.hidden_summary(row) for row in found.cases]})
+        self.note_shown([row.id for row in found.cases if documents.tells(row)], principal)
+        return found
+
+    def note_shown(self, case_ids: Sequence[str], principal: Principal) -> None:
+        """Notes that somebody is sent what a model said of cases, before it is; nothing is written that is known."""
+        with self._database.reading() as session:
+            fresh = shown.not_shown(session, case_ids, principal.subject)
+        if fresh:
+            with self._database.writing() as session:
+                shown.note(session, fresh, principal.subject)
 
     def declare(self, case_id: str, principal: Principal, declared: Declared) -> Declared:
         """Adds what a reader states of a case to what was stated before, and returns all of it.
@@ -244,17 +272,21 @@ class Store:
     # --- predictions and feedback
 
     def predictions(self, case_id: str, principal: Principal) -> list[Prediction]:
-        """Returns the predictions of a case, oldest first.
+        """Returns the predictions of a case, oldest first, to somebody who sees them, which is audited.
 
         Raises:
             ProblemError: NOT_FOUND, there is no such case, or it is another group's.
         """
-        with self._reading_case(case_id, principal) as (session, _):
-            rows = session.scalars(_of_case(PredictionRow, case_id).order_by(*_AGE_OF_PREDICTIONS))
-            return [documents.prediction(row) for row in rows]
+        return self.case(case_id, principal).predictions
 
     def add_prediction(
-        self, case_id: str, principal: Principal, prediction: Prediction, statistics: Sequence[ServedImage] = ()
+        self,
+        case_id: str,
+        principal: Principal,
+        prediction: Prediction,
+        statistics: Sequence[ServedImage] = (),
+        *,
+        sent: bool = True,
     ) -> CaseSummary:
         """Keeps what a model said of a case, and returns what from now on the worklist shows.
 
@@ -263,6 +295,7 @@ class Store:
             principal: who asked.
             prediction: under an id of its own.
             statistics: what the model was sent and answered, for each frame.
+            sent: whether who asked is sent the prediction, which is noted (`shown`).
 
         Raises:
             ProblemError: NOT_FOUND, there is no such case (any more), or it is another group's.
@@ -276,6 +309,8 @@ class Store:
             row.model, row.flagged, row.urgency = prediction.model.name, flagged, urgency
             row.withheld = list(prediction.withheld.codes) if prediction.withheld else []
             _sort(row)
+            if sent:
+                shown.note(session, [case_id], principal.subject)
             self._append(session, principal, *_told(case_id, prediction, flagged))
         return documents.summary(row)
 
@@ -300,28 +335,16 @@ class Store:
         """Keeps what a reader says of a case, which counts as read from now on.
 
         Raises:
-            ProblemError: NOT_FOUND, there is no such case, or it is another group's; INVALID, the prediction that is
-                named is none of this case's, or a text has a character that no text has.
+            ProblemError: NOT_FOUND, there is no such case, or it is another group's; INVALID and CONFLICT, as
+                `add_feedback_row` says.
         """
-        if "\0" in request.comment + "".join(request.labels):
-            raise ProblemError(INVALID, "the feedback's text has a NUL character: leave it out")
         with self._writing_case(case_id, principal) as (session, row):
-            _check_prediction(session, case_id, request.prediction)
-            kept = FeedbackRow(
-                id=new_id(),
-                case_id=case_id,
-                created_at=self._clock(),
-                author=principal.subject,
-                kind=request.kind,
-                labels=list(request.labels),
-                comment=request.comment,
-                prediction_id=request.prediction,
-            )
-            session.add(kept)
+            kept = add_feedback_row(session, case_id, principal, request, self._clock())
             row.read = True
             _sort(row)
             told = {"feedback": kept.id, "kind": kept.kind, "labels": kept.labels, "prediction": kept.prediction_id}
-            self._append(session, principal, "feedback", case_id, told)
+            blind = {} if kept.blind is None else {"blind": kept.blind}
+            self._append(session, principal, "feedback", case_id, {**told, **blind})
             return documents.opinion(kept, principal)
 
     # --- audit
@@ -340,18 +363,21 @@ class Store:
         with self._database.writing() as session:
             self._append(session, principal, action, subject, details or {})
 
-    def audit_entries(self, after: int = 0, limit: int = 200) -> AuditPage:
+    def audit_entries(self, after: int = 0, limit: int = 200, *, principal: Principal | None = None) -> AuditPage:
         """Returns entries of the audit log, oldest first.
 
         Args:
             after: number that the first one follows.
             limit: entries at most, 1..1000.
+            principal: to whom they are sent: those of predictions tell findings (`shown`); None: nobody.
         """
         limit = min(max(limit, 1), MAX_AUDIT_PAGE)
         with self._database.reading() as session:
             found = list(audit_log.entries(session, after=max(after, 0), limit=limit + 1))
-        shown = [AuditEntry(**dict(entry)) for entry in found[:limit]]
-        return AuditPage(entries=shown, next=shown[-1].number if len(found) > limit else None)
+        given = [AuditEntry(**dict(entry)) for entry in found[:limit]]
+        if principal is not None:
+            self.note_shown([one.subject for one in given if one.action in ("predict", "withhold")], principal)
+        return AuditPage(entries=given, next=given[-1].number if len(found) > limit else None)
 
     # --- retention, export, drift
 
@@ -497,14 +523,6 @@ def _not_found(what: str) -> ProblemError:
 
 def _of_case(table: type[_Part], case_id: str) -> Select[tuple[_Part]]:
     return select(table).where(table.case_id == case_id)
-
-
-def _check_prediction(session: Session, case_id: str, prediction_id: str | None) -> None:
-    if prediction_id is None:
-        return
-    row = session.get(PredictionRow, prediction_id)
-    if row is None or row.case_id != case_id:
-        raise ProblemError(INVALID, f"the prediction {prediction_id} is none of this case's: take one of its own")
 
 
 def _sort(row: CaseRow) -> None:

@@ -165,7 +165,12 @@ class PredictionRow(Base):
 
 
 class FeedbackRow(Base):
-    """What a reader said of a case."""
+    """What a reader said of a case.
+
+    Attributes:
+        blind: of an opinion whether its reader had never been sent what a model said of the case; None: another kind,
+            or from before this was noted.
+    """
 
     __tablename__ = "feedback"
     __table_args__ = (Index(None, "case_id", "created_at"),)
@@ -178,6 +183,16 @@ class FeedbackRow(Base):
     labels: Mapped[list[str]] = mapped_column(Document)
     comment: Mapped[str] = mapped_column(Text)
     prediction_id: Mapped[str | None] = mapped_column(Hex32, ForeignKey("predictions.id", ondelete="CASCADE"))
+    blind: Mapped[bool | None]
+
+
+class ShownRow(Base):
+    """A reader who was sent what a model said of a case (`shown`)."""
+
+    __tablename__ = "shown"
+
+    case_id: Mapped[str] = mapped_column(Hex32, ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True)
+    reader: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
 class ServedRow(Base):

@@ -18,8 +18,8 @@ def at(minutes):
     return START + timedelta(minutes=minutes)
 
 
-def said(author, kind, *labels, minutes=10, prediction=None):
-    return Review(secrets.token_hex(16), at(minutes), author, kind, list(labels), "", prediction)
+def said(author, kind, *labels, minutes=10, prediction=None, blind=False):
+    return Review(secrets.token_hex(16), at(minutes), author, kind, list(labels), "", prediction, blind)
 
 
 def predicted(*flagged, names=ONE, minutes=1, version=1, withheld=False, model="synthetic_chest"):

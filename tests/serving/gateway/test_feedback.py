@@ -20,7 +20,8 @@ def say(gateway, case):
 
 
 def test_an_opinion_comes_before_the_prediction_and_a_correction_after(gateway, case, say):
-    assert say(kind="opinion", labels=["normal"]).status_code == 201
+    opinion = say(kind="opinion", labels=["normal"])
+    assert (opinion.status_code, opinion.json()["blind"]) == (201, False)  # the upload's answer had the prediction
     answer = say(kind="correct", labels=["cavity"], comment=" <b>thick wall</b> ", prediction="seen")
     assert answer.status_code == 201
     assert answer.json()["comment"] == "<b>thick wall</b>"

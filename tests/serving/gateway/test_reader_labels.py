@@ -61,7 +61,7 @@ def test_a_readers_last_word_counts() -> None:
 
 
 def test_an_opinion_given_blind_is_marked_and_kept_beside_the_last_word() -> None:
-    opinion, last = said("a", "opinion", "cavity", minutes=0), said("a", "agree", minutes=5)
+    opinion, last = said("a", "opinion", "cavity", minutes=0, blind=True), said("a", "agree", minutes=5)
     found = case_labels(case(opinion, last, predictions=[FLAGGED]), ONE)
     assert (found.labels, found.blind, found.opinion, found.basis) == (("nodule",), False, ("cavity",), "agree")
     alone = case_labels(case(opinion, predictions=[FLAGGED]), ONE)
@@ -70,11 +70,37 @@ def test_an_opinion_given_blind_is_marked_and_kept_beside_the_last_word() -> Non
     assert (blind.labels, blind.blind) == (("cavity",), True)
 
 
-def test_who_disagrees_without_a_word_stands_by_the_opinion_given_before() -> None:
-    found = case_labels(
-        case(said("a", "opinion", "cavity", minutes=0), said("a", "disagree", minutes=5), predictions=[FLAGGED]), ONE
-    )
-    assert (found.labels, found.blind, found.basis) == (("cavity",), True, "opinion")
+def test_an_opinion_that_is_not_known_to_be_blind_is_a_label_and_no_blind_one() -> None:
+    opinion, last = said("a", "opinion", "cavity", minutes=0), said("a", "agree", minutes=5)
+    alone = case_labels(case(opinion, predictions=[FLAGGED]), ONE)
+    assert (alone.labels, alone.blind, alone.opinion, alone.basis) == (("cavity",), False, None, "opinion")
+    found = case_labels(case(opinion, last, predictions=[FLAGGED]), ONE)
+    assert (found.labels, found.blind, found.opinion) == (("nodule",), False, None)
+    assert labels_of(opinion, last, use="blind") == "no opinion before the model's"
+    colleague = said("b", "opinion", "nodule", minutes=9, blind=True)
+    assert labels_of(opinion, colleague, use="blind") == ("nodule",)
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_who_disagrees_without_a_word_stands_by_the_opinion_given_before(blind) -> None:
+    opinion, last = said("a", "opinion", "cavity", minutes=0, blind=blind), said("a", "disagree", minutes=5)
+    found = case_labels(case(opinion, last, predictions=[FLAGGED]), ONE)
+    assert (found.labels, found.blind, found.basis, found.version) == (("cavity",), blind, "opinion", 1)
+
+
+def test_an_opinion_that_came_after_a_disagreement_says_nothing_of_it() -> None:
+    last, later = said("a", "disagree", minutes=5), said("a", "opinion", "cavity", minutes=6)
+    assert labels_of(last, later) == "disagree without labels"
+    assert labels_of(last, later, use="blind") == "no opinion before the model's"
+    between = [said("a", "opinion", "nodule", minutes=2, blind=True), last, later]
+    assert labels_of(*between) == ("nodule",)
+    assert labels_of(*between, use="blind") == ("nodule",)
+
+
+def test_of_readers_who_agree_the_latest_says_whether_the_labels_are_blind() -> None:
+    blind, seen = said("a", "opinion", "nodule", minutes=8, blind=True), said("b", "agree", minutes=9)
+    found = case_labels(case(blind, seen, predictions=[FLAGGED]), ONE)
+    assert (found.labels, found.blind, found.opinion, found.readers) == (("nodule",), False, None, 2)
 
 
 def test_readers_who_disagree_are_left_out_or_outvoted() -> None:
@@ -100,11 +126,12 @@ def test_labels_are_the_tasks_in_its_order_and_do_not_depend_on_the_readers_orde
     reviews = data.draw(
         st.lists(
             st.builds(
-                lambda author, kind, given, minutes: said(author, kind, *given, minutes=minutes),
+                lambda author, kind, given, minutes, blind: said(author, kind, *given, minutes=minutes, blind=blind),
                 st.sampled_from("abc"),
                 st.sampled_from(["opinion", "agree", "disagree", "correct"]),
                 st.lists(st.sampled_from([*labels, "wart"]), max_size=3),
                 st.integers(2, 1000),
+                st.booleans(),
             ),
             unique_by=lambda review: review.created_at,
         )

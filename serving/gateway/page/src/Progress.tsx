@@ -8,7 +8,7 @@ export function Progress({ app, state }: Part) {
   const { work } = state;
   if (!work) return null;
   if (work.kind === "failed") {
-    const final = work.failure.status === 413 || work.failure.status === 422;
+    const final = [409, 413, 422].includes(work.failure.status);
     return (
       <div class="progress">
         <FailureNote failure={work.failure} {...(final ? {} : { again: work.again })} close={() => app.stop()} />

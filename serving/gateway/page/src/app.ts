@@ -1,11 +1,10 @@
 /** The page's state, and everything that changes it. */
 
-import { gateway, key, patiently, type Order } from "./api/client.ts";
+import { gateway, key, patiently } from "./api/client.ts";
 import type { Case, CaseSummary, Declared, FeedbackRequest, Model, ModelCard, Session } from "./api/contract.ts";
 import { Failure, unreachable } from "./api/problems.ts";
 import { upload } from "./api/upload.ts";
-import { blindCase, latest, ownOpinion } from "./words/reading.ts";
-import { blindRow } from "./words/triage.ts";
+import { latest, opinionComesFirst } from "./words/reading.ts";
 import { bytesWords, counted } from "./words/lists.ts";
 
 /** Something that takes a while, and how far it is. */
@@ -152,17 +151,12 @@ export class App {
 
   // --- worklist
 
-  private get order(): Order {
-    return this.state.readerMode ? "newest" : "triage";
-  }
-
   async loadList(cursors = this.state.cursors): Promise<void> {
     const turn = ++this.listed;
     try {
-      const page = await gateway.cases(this.order, PAGE, cursors[cursors.length - 1] ?? null);
+      const page = await gateway.cases(!this.state.readerMode, PAGE, cursors[cursors.length - 1] ?? null);
       if (turn !== this.listed) return;
-      const rows = this.state.readerMode ? page.cases.map(blindRow) : page.cases;
-      this.set({ rows, total: page.total, next: page.next, cursors, listFailure: null });
+      this.set({ rows: page.cases, total: page.total, next: page.next, cursors, listFailure: null });
     } catch (error) {
       this.takeFailure(error, (listFailure) => this.set({ listFailure, rows: this.state.rows ?? [] }));
     }
@@ -207,7 +201,7 @@ export class App {
   private async load(id: string): Promise<void> {
     const turn = ++this.asked;
     try {
-      const study = await gateway.case(id);
+      const study = await this.fetched(id);
       if (turn === this.asked) this.take(study);
     } catch (error) {
       if (turn !== this.asked) return;
@@ -216,9 +210,18 @@ export class App {
     }
   }
 
+  /** In reader mode a case comes without the model's say for as long as an opinion can come before it. */
+  private async fetched(id: string): Promise<Case> {
+    if (this.state.readerMode) {
+      const study = await gateway.case(id, false);
+      if (opinionComesFirst(study) && this.state.readerMode) return study;
+    }
+    return gateway.case(id, true);
+  }
+
   private take(study: Case): void {
-    const revealed = !this.state.readerMode || ownOpinion(study) !== null;
-    this.set({ study: revealed ? study : blindCase(study), revealed, loading: false, studyFailure: null });
+    const revealed = !this.state.readerMode || !opinionComesFirst(study);
+    this.set({ study, revealed, loading: false, studyFailure: null });
   }
 
   close(): void {
@@ -240,13 +243,10 @@ export class App {
 
   setReaderMode(on: boolean): void {
     localStorage.setItem(READER, on ? "on" : "off");
-    const { study, rows } = this.state;
-    const hide = on && study !== null && ownOpinion(study) === null;
-    this.set({
-      readerMode: on, overlay: hide ? null : this.state.overlay, revealed: !hide, cursors: [],
-      study: hide && study ? blindCase(study) : study, rows: on && rows ? rows.map(blindRow) : rows,
-    });
-    this.say(on ? "Reader mode on: the model's say is hidden until you gave yours." : "Reader mode off.");
+    const { study } = this.state;
+    const hide = on && study !== null && opinionComesFirst(study);
+    this.set({ readerMode: on, overlay: hide ? null : this.state.overlay, revealed: !hide, cursors: [] });
+    this.say(on ? "Reader mode on: the model's say is not sent until you gave yours." : "Reader mode off.");
     void this.loadList([]);
     if (study) void this.load(study.id);
   }
@@ -308,7 +308,7 @@ export class App {
     await this.working(() => void this.sample(), async (signal) => {
       this.set({ work: { kind: "inferring", images: 1, since: Date.now() } });
       this.say("Loading a sample case.");
-      const study = await patiently(() => gateway.sample(), this.onWait, signal);
+      const study = await patiently(() => gateway.sample(!this.state.readerMode), this.onWait, signal);
       await this.show(study);
       if (study.status === "uploaded") await this.infer(study, {}, signal);
       else this.sayResult();
@@ -389,6 +389,7 @@ export class App {
     } catch (error) {
       const again = (): void => void this.give(request);
       this.takeFailure(error, (failure) => this.set({ work: { kind: "failed", failure, again } }));
+      if (error instanceof Failure && error.status === 409) await this.load(study.id); // said elsewhere meanwhile
       return false;
     } finally {
       this.set({ saving: false });

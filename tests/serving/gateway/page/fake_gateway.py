@@ -23,6 +23,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from serving.gateway import problems, schemas
+from serving.gateway.storage import documents
 
 DIST = Path(__file__).parents[4] / "serving" / "gateway" / "page" / "dist"
 POLICY = (
@@ -127,6 +128,7 @@ class Kept:
     predictions: list[schemas.Prediction] = field(default_factory=list)
     feedback: list[schemas.Feedback] = field(default_factory=list)
     failed: bool = False
+    shown: bool = False
     id: str = field(default_factory=new_id)
 
     def summary(self) -> dict[str, Any]:
@@ -150,11 +152,21 @@ class Kept:
             "thumbnail": self.pictures[0].id if self.pictures else None,
         }  # fmt: skip
 
-    def whole(self) -> schemas.Case:
-        return schemas.Case(
+    def told(self, *, predictions: bool) -> schemas.CaseSummary:
+        """Returns the row of the worklist, and notes what it tells."""
+        row = schemas.CaseSummary(**self.summary())
+        self.shown = self.shown or (predictions and documents.tells(row))
+        return row if predictions else documents.hidden_summary(row)
+
+    def whole(self, *, predictions: bool) -> schemas.Case:
+        """Returns the case, and notes what it tells."""
+        self.shown = self.shown or (predictions and bool(self.predictions))
+        case = schemas.Case(
             **self.summary(), image_list=[picture.described(at) for at, picture in enumerate(self.pictures, 1)],
             rejected=self.rejected, declared=self.declared, predictions=self.predictions, feedback=self.feedback,
+            blind=not self.shown,
         )  # fmt: skip
+        return case if predictions else documents.hidden(case)
 
 
 @dataclass
@@ -335,7 +347,9 @@ class FakeGateway:
             newest.sort(key=triage_key)
         page = newest[start : start + self.page]
         more = str(start + self.page) if start + self.page < len(newest) else None
-        rows = [schemas.CaseSummary(**kept.summary()) for kept in page]
+        predictions = with_predictions(request)
+        assert predictions or request.query_params["order"] == "newest"
+        rows = [kept.told(predictions=predictions) for kept in page]
         return answer(schemas.CaseList(cases=rows, total=len(newest), next=more))
 
     async def _upload(self, request: Request) -> Response:
@@ -348,11 +362,12 @@ class FakeGateway:
         self.next_case = None
         kept.number, kept.created_at = len(self.cases) + 1, NOW + datetime.timedelta(minutes=len(self.cases))
         self.cases.append(kept)
-        return answer(kept.whole(), 201)
+        return answer(kept.whole(predictions=with_predictions(request)), 201)
 
     async def _sample(self, request: Request) -> Response:
         self.samples -= 1
-        return answer(self.add(Picture(ramp()), sample=True).whole(), 201)
+        made = self.add(Picture(ramp()), sample=True)
+        return answer(made.whole(predictions=with_predictions(request)), 201)
 
     def _kept(self, request: Request) -> Kept:
         for kept in self.cases:
@@ -361,7 +376,7 @@ class FakeGateway:
         raise problems.ProblemError(problems.NOT_FOUND, "There is no such case.")
 
     async def _case(self, request: Request) -> Response:
-        return answer(self._kept(request).whole())
+        return answer(self._kept(request).whole(predictions=with_predictions(request)))
 
     async def _delete(self, request: Request) -> Response:
         self.cases.remove(self._kept(request))
@@ -375,13 +390,21 @@ class FakeGateway:
         stated = {name for name, value in asked.declared.model_dump().items() if value is not None}
         if kept.withheld and stated >= set(kept.withheld.declare):
             kept.withheld, kept.declared = None, asked.declared
-        return answer(self.predict(kept), 201)
+        made = self.predict(kept)
+        if not with_predictions(request):
+            return Response(status_code=204)
+        kept.shown = True
+        return answer(made, 201)
 
     async def _feedback(self, request: Request) -> Response:
         kept = self._kept(request)
         given = schemas.FeedbackRequest.model_validate_json(await request.body())
         self.bodies.append((request.url.path, given.model_dump()))
-        made = schemas.Feedback(id=new_id(), created_at=NOW, author="local", mine=True, **given.model_dump())
+        opinion = given.kind == "opinion"
+        if opinion and any(one.mine for one in kept.feedback):
+            raise problems.ProblemError(problems.CONFLICT, "You left feedback on this case already.")
+        said = {**given.model_dump(), "blind": opinion and not kept.shown}
+        made = schemas.Feedback(id=new_id(), created_at=NOW, author="local", mine=True, **said)
         kept.feedback.append(made)
         return answer(made, 201)
 
@@ -399,6 +422,10 @@ class FakeGateway:
                 return Response(picture.thumbnail(), media_type="image/png")
             case _:
                 return Response(heatmap(*picture.stored.shape[1:3]), media_type="image/png")
+
+
+def with_predictions(request: Request) -> bool:
+    return request.query_params.get("predictions") != "false"
 
 
 def triage_key(kept: Kept) -> tuple[bool, int]:

@@ -97,9 +97,10 @@ def test_axe_finds_nothing_where_a_key_is_asked_for(gateway, reader):
 
 
 def test_axe_finds_nothing_in_reader_mode_before_and_after(gateway, reader):
-    kept = several(gateway)
-    reader.open(kept)
+    reader.open()
     reader.page.get_by_role("switch").check(force=True)
+    reader.page.get_by_text("Newest first, without flags").wait_for()
+    reader.open(several(gateway))
     reader.panel.get_by_role("heading", name="Your opinion first").wait_for()
     check(reader)
     reader.panel.get_by_role("radio", name="cavity").check()

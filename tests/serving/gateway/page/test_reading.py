@@ -141,14 +141,15 @@ def test_an_approved_model_has_no_banner_and_its_card_names_who_approved_it(gate
 
 
 def test_reader_mode_keeps_the_models_say_off_the_page_until_an_opinion_was_given(gateway, reader):
-    first = gateway.add(Picture(ramp()))
-    gateway.add(Picture(ramp()), findings=[finding("nodule", 0.01), finding("cavity", 0.01)])
+    answers = []
+    reader.page.on("response", lambda response: answers.append(response) if "/api/v1/studies" in response.url else None)
     reader.open()
-    reader.wait_for_cases("Case 1", "Case 2")
     reader.page.get_by_role("switch", name="Reader mode").check(force=True)
     reader.page.get_by_text("Newest first, without flags").wait_for()
+    first = gateway.add(Picture(ramp()))
+    gateway.add(Picture(ramp()), findings=[finding("nodule", 0.01), finding("cavity", 0.01)])
+    reader.page.get_by_role("button", name="Refresh the worklist").click()
     reader.wait_for_cases("Case 2", "Case 1")
-    assert "order=newest" in gateway.asked[-1]
     reader.page.get_by_role("button", name=re.compile("Case 1")).click()
     reader.panel.get_by_role("heading", name="Your opinion first").wait_for()
     shown = reader.page.content()
@@ -156,6 +157,10 @@ def test_reader_mode_keeps_the_models_say_off_the_page_until_an_opinion_was_give
         assert word not in shown, word
     reader.press("h")  # no way around it by the heatmap's key
     assert not any("heatmap" in asked for asked in gateway.asked)
+    sent = "".join(answer.text() for answer in answers if "/images/" not in answer.url)
+    assert f'"{first.id}"' in sent and not first.shown
+    for word in ("nodule", "cavity", "probability", "operating_point", "out_of_distribution"):
+        assert word not in sent, word
 
     reader.panel.get_by_role("radio", name="normal").check()
     reader.panel.get_by_label("Comment").fill("Clear lungs.")
@@ -171,11 +176,56 @@ def test_reader_mode_keeps_the_models_say_off_the_page_until_an_opinion_was_give
     assert gateway.bodies[-1][1] == {
         "kind": "opinion", "labels": ["normal"], "comment": "Clear lungs.", "prediction": None,
     }  # fmt: skip
-    assert first.feedback[0].kind == "opinion"
+    assert (first.feedback[0].kind, first.feedback[0].blind) == ("opinion", True)
+    assert reader.panel.get_by_text("Opinion before the model's: normal").is_visible()
     reader.page.reload()
     table.wait_for()
     reader.wait_for_cases("Case 2", "Case 1")
     assert "▲" not in reader.page.get_by_role("navigation", name="Worklist").inner_text()
+
+
+def test_reader_mode_asks_for_no_opinion_where_the_models_say_was_sent_before(gateway, reader):
+    opened, listed, judged = (gateway.add(Picture(ramp())) for _ in range(3))
+    reader.open(opened)
+    reader.panel.get_by_role("heading", name="1 of 2 findings flagged").wait_for()
+    reader.page.get_by_role("button", name=re.compile("Case 3")).click()
+    reader.panel.get_by_role("heading", name="Case 3").wait_for()
+    reader.panel.get_by_role("button", name="Agree", exact=True).click()
+    reader.panel.get_by_role("button", name="Keep feedback").click()
+    reader.panel.get_by_text("Agrees with the model").wait_for()
+    reader.page.get_by_role("switch", name="Reader mode").check(force=True)
+    reader.panel.get_by_text("Your feedback on this case is there already").wait_for()
+    for number in (1, 2):
+        reader.page.get_by_role("button", name=re.compile(f"Case {number}")).click()
+        reader.panel.get_by_role("heading", name=f"Case {number}").wait_for()
+        reader.panel.get_by_text("was sent to you before").wait_for()
+        assert reader.panel.get_by_role("heading", name="1 of 2 findings flagged").is_visible()
+        assert reader.panel.get_by_text("Your opinion first").count() == 0
+    assert (opened.shown, listed.shown, len(judged.feedback)) == (True, True, 1)
+
+
+def test_an_opinion_that_was_given_in_another_window_is_not_given_again(gateway, reader):
+    reader.open()
+    reader.page.get_by_role("switch", name="Reader mode").check(force=True)
+    reader.page.get_by_text("Newest first, without flags").wait_for()
+    kept = gateway.add(Picture(ramp()))
+    reader.open(kept)
+    reader.panel.get_by_role("radio", name="normal").check()
+    said = {"kind": "opinion", "labels": ["cavity"], "comment": "", "prediction": None, "blind": True}
+    kept.feedback.append(schemas.Feedback(id="0" * 32, created_at=NOW, author="local", mine=True, **said))
+    reader.panel.get_by_role("button", name="Keep my opinion").click()
+    reader.page.get_by_text("You left feedback on this case already.").wait_for()
+    reader.panel.get_by_text("Opinion before the model's: cavity").wait_for()
+    assert reader.page.get_by_role("button", name="Try again").count() == 0
+    assert len(kept.feedback) == 1
+
+
+def test_a_sample_in_reader_mode_comes_without_the_models_say(gateway, reader):
+    reader.open()
+    reader.page.get_by_role("switch", name="Reader mode").check(force=True)
+    reader.page.get_by_role("button", name="Try a sample case").click()
+    reader.panel.get_by_role("heading", name="Your opinion first").wait_for()
+    assert not gateway.cases[0].shown
 
 
 def test_a_case_out_of_scope_says_why_and_asks_for_what_the_header_does_not_say(gateway, reader):

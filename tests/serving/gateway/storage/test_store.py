@@ -86,7 +86,7 @@ def test_a_case_goes_from_upload_to_feedback_and_away(store, case_id, images):
     store.delete_case(case_id, READER)
     assert refusal(store.case, case_id, READER).kind == NOT_FOUND
     assert files(images) == [] and list(store.served_records("chest_model")) == []
-    assert actions(store) == ["upload", "view", "predict", "feedback", "view", "delete"]
+    assert actions(store) == ["upload", "view", "predict", "feedback", "view", "view", "delete"]
 
 
 def test_the_latest_prediction_is_what_the_worklist_shows(store, case_id):
@@ -124,10 +124,11 @@ def test_statements_add_up_and_each_is_audited(store, case_id):
 def test_only_an_opened_case_is_audited_as_viewed(store, case_id):
     store.case(case_id, READER, view=False)
     store.cases(READER)
-    store.predictions(case_id, READER)
     assert actions(store) == ["upload"]
     store.case(case_id, ADMIN)
-    assert [(one.actor, one.action) for one in store.audit_entries().entries][1:] == [("admin", "view")]
+    store.predictions(case_id, READER)
+    viewed = [("admin", "view"), (READER.subject, "view")]
+    assert [(one.actor, one.action) for one in store.audit_entries().entries][1:] == viewed
 
 
 def test_feedback_comes_back_as_it_was_given(store, case_id):

@@ -1,6 +1,6 @@
 /** Requests to the gateway, which the page's own address serves. */
 
-import type { Case, CaseList, Feedback, FeedbackRequest, ModelCard, ModelList, Prediction, PredictionRequest, Session } from "./contract.ts";
+import type { Case, CaseList, Feedback, FeedbackRequest, ModelCard, ModelList, PredictionRequest, Session } from "./contract.ts";
 import { Failure, failureOf, unreachable } from "./problems.ts";
 
 const KEY = "radflow-key";
@@ -62,30 +62,31 @@ async function json<Body>(path: string, options: RequestInit = {}): Promise<Body
   return (await (await once(path, options)).json()) as Body;
 }
 
-function posted<Body>(path: string, body?: unknown, signal?: AbortSignal): Promise<Body> {
+function posting(body?: unknown, signal?: AbortSignal): RequestInit {
   const options: RequestInit = { method: "POST" };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers = { "Content-Type": "application/json" };
   }
   if (signal) options.signal = signal;
-  return json<Body>(path, options);
+  return options;
 }
 
-export type Order = "triage" | "newest";
+/** How the gateway is asked to leave out all that a model said; it notes what it sent to whom. */
+const WITHOUT = "predictions=false";
 
 export const gateway = {
   session: () => json<Session>("/api/v1/session"),
   models: () => json<ModelList>("/api/v1/models"),
   card: (name: string) => json<ModelCard>(`/api/v1/models/${encodeURIComponent(name)}/card`),
-  cases: (order: Order, limit: number, cursor: string | null) =>
-    json<CaseList>(`/api/v1/studies?order=${order}&limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`),
-  case: (id: string) => json<Case>(`/api/v1/studies/${id}`),
+  cases: (predictions: boolean, limit: number, cursor: string | null) =>
+    json<CaseList>(`/api/v1/studies?order=${predictions ? "triage" : `newest&${WITHOUT}`}&limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`),
+  case: (id: string, predictions: boolean) => json<Case>(`/api/v1/studies/${id}${predictions ? "" : `?${WITHOUT}`}`),
   remove: async (id: string): Promise<void> => void (await once(`/api/v1/studies/${id}`, { method: "DELETE" })),
-  predict: (id: string, request: PredictionRequest, signal?: AbortSignal) =>
-    posted<Prediction>(`/api/v1/studies/${id}/predictions`, request, signal),
-  feedback: (id: string, request: FeedbackRequest) => posted<Feedback>(`/api/v1/studies/${id}/feedback`, request),
-  sample: () => posted<Case>("/api/v1/samples"),
+  predict: async (id: string, request: PredictionRequest, signal?: AbortSignal): Promise<void> =>
+    void (await once(`/api/v1/studies/${id}/predictions?${WITHOUT}`, posting(request, signal))),
+  feedback: (id: string, request: FeedbackRequest) => json<Feedback>(`/api/v1/studies/${id}/feedback`, posting(request)),
+  sample: (predictions: boolean) => json<Case>(`/api/v1/samples${predictions ? "" : `?${WITHOUT}`}`, posting()),
   bytes: async (path: string): Promise<ArrayBuffer> => (await once(path, {})).arrayBuffer(),
   blob: async (path: string): Promise<Blob> => (await once(path, {})).blob(),
 };

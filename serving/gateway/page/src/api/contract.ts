@@ -4,7 +4,7 @@
 
 export type Check = "match" | "mismatch" | "unknown";
 export type Stated = "modality" | "view" | "age_years";
-export type CaseStatus = "uploaded" | "predicted" | "withheld" | "failed";
+export type CaseStatus = "uploaded" | "predicted" | "withheld" | "failed" | "hidden";
 export type FeedbackKind = "opinion" | "agree" | "disagree" | "correct";
 export type WithheldCode =
   | "modality_mismatch"
@@ -102,6 +102,7 @@ export interface Case extends CaseSummary {
   declared: Declared | null;
   predictions: Prediction[];
   feedback: Feedback[];
+  blind: boolean;
 }
 
 export interface CaseList {
@@ -198,6 +199,7 @@ export interface Feedback {
   labels: string[];
   comment: string;
   prediction: string | null;
+  blind: boolean;
 }
 
 export interface Model {

@@ -1,7 +1,7 @@
 /** What is said of the open case, by the model and by readers. */
 
 import type { Part } from "../Page.tsx";
-import { latest, ownOpinion } from "../words/reading.ts";
+import { blindOpinion, latest, noOpinionFirst } from "../words/reading.ts";
 import { sentence } from "../words/lists.ts";
 import { WITHHELD } from "../words/triage.ts";
 import { Comparison } from "./Comparison.tsx";
@@ -44,7 +44,8 @@ function Said({ app, state }: Part) {
   const study = state.study;
   if (!study) return null;
   const prediction = latest(study);
-  const opinion = ownOpinion(study);
+  const opinion = blindOpinion(study);
+  const seen = state.readerMode ? noOpinionFirst(study) : null;
   const busy = state.work !== null && state.work.kind !== "failed";
   if (!prediction) {
     return (
@@ -63,6 +64,7 @@ function Said({ app, state }: Part) {
   const flagged = findings.filter((finding) => finding.flagged);
   return (
     <>
+      {seen && <p class="notice">{seen}</p>}
       {opinion && <Comparison opinion={opinion} prediction={prediction} />}
       {prediction.withheld && <ScopeNotice app={app} state={state} withheld={prediction.withheld} />}
       {!prediction.withheld && (

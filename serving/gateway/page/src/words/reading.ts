@@ -1,18 +1,23 @@
 /** What a reader has said of a case, and what the page may show before that. */
 
 import type { Case, Feedback, Finding, Model, Prediction } from "../api/contract.ts";
-import { blindRow } from "./triage.ts";
 import { listed } from "./lists.ts";
 
-/** The reader's own latest opinion, from before the model's say was shown; null where there is none. */
-export function ownOpinion(study: Case): Feedback | null {
-  const own = study.feedback.filter((entry) => entry.mine && entry.kind === "opinion");
-  return own[own.length - 1] ?? null;
+/** The reader's own opinion from before the gateway sent the model's say; null where there is none. */
+export function blindOpinion(study: Case): Feedback | null {
+  return study.feedback.find((entry) => entry.mine && entry.blind) ?? null;
 }
 
-/** A case without anything that the model said of it. */
-export function blindCase(study: Case): Case {
-  return { ...blindRow(study), predictions: [], feedback: study.feedback.filter((entry) => entry.kind === "opinion") };
+/** Whether the reader can still give an opinion before the model's say: the gateway knows what it sent to whom. */
+export function opinionComesFirst(study: Case): boolean {
+  return study.blind && !study.feedback.some((entry) => entry.mine);
+}
+
+/** Why reader mode shows the model's say at once; null where the reader's opinion came before it. */
+export function noOpinionFirst(study: Case): string | null {
+  if (blindOpinion(study)) return null;
+  if (study.feedback.some((entry) => entry.mine)) return "Your feedback on this case is there already, so no opinion is asked for first.";
+  return study.blind ? null : "What the model says of this case was sent to you before, with the worklist or the case, so an opinion now would not be from before it.";
 }
 
 /** The newest prediction of a case. */
@@ -43,7 +48,7 @@ export function labelsWords(labels: readonly string[]): string {
 }
 
 const KINDS: { [kind in Feedback["kind"]]: string } = {
-  opinion: "Opinion before the model's",
+  opinion: "Opinion, not known to be from before the model's",
   agree: "Agrees with the model",
   disagree: "Disagrees with the model",
   correct: "Correct label",
@@ -52,7 +57,7 @@ const KINDS: { [kind in Feedback["kind"]]: string } = {
 /** One entry of feedback as a line. */
 export function feedbackWords(entry: Feedback): string {
   const says = entry.kind === "opinion" || entry.kind === "correct" ? `: ${labelsWords(entry.labels)}` : "";
-  return KINDS[entry.kind] + says;
+  return (entry.blind ? "Opinion before the model's" : KINDS[entry.kind]) + says;
 }
 
 /** For each finding what the reader said and what the model did, and whether they go together. */

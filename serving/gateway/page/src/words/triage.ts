@@ -23,6 +23,7 @@ export function rowMark(row: CaseSummary): Mark {
   if (row.status === "withheld") return "withheld";
   if (row.status === "failed") return "failed";
   if (row.status === "uploaded") return "waiting";
+  if (row.status === "hidden") return "hidden";
   return row.flagged.length > 0 ? "flagged" : "clear";
 }
 
@@ -38,8 +39,7 @@ export const SIGNS: { [mark in Mark]: string } = {
 
 /** The row in words. */
 export function rowWords(row: CaseSummary, hidden = false): string {
-  if (hidden) return "Read it first";
-  switch (rowMark(row)) {
+  switch (hidden ? "hidden" : rowMark(row)) {
     case "flagged":
       return listed(row.flagged, "and");
     case "withheld":
@@ -48,6 +48,8 @@ export function rowWords(row: CaseSummary, hidden = false): string {
       return "The model did not answer";
     case "waiting":
       return "Not asked yet";
+    case "hidden":
+      return "Read it first";
     default:
       return "Nothing flagged";
   }
@@ -60,9 +62,4 @@ export function whenWords(iso: string, now: Date): string {
     return at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
   }
   return at.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-}
-
-/** A row without anything that the model said. */
-export function blindRow<Row extends CaseSummary>(row: Row): Row {
-  return { ...row, status: "uploaded", flagged: [], urgency: null, withheld: [] };
 }

@@ -32,12 +32,12 @@ export function row(change: Partial<CaseSummary> = {}): CaseSummary {
 }
 
 export function study(change: Partial<Case> = {}): Case {
-  return { ...row(), image_list: [], rejected: [], declared: null, predictions: [prediction()], feedback: [], ...change };
+  return { ...row(), image_list: [], rejected: [], declared: null, predictions: [prediction()], feedback: [], blind: false, ...change };
 }
 
 export function feedback(change: Partial<Feedback> = {}): Feedback {
   return {
     id: "0", created_at: "2026-03-05T09:30:00Z", author: "a", mine: true, kind: "opinion", labels: ["nodule"], comment: "",
-    prediction: null, ...change,
+    prediction: null, blind: true, ...change,
   };
 }

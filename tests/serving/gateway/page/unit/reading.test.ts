@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blindCase, choiceOf, compared, feedbackWords, ownOpinion } from "../../../../../serving/gateway/page/src/words/reading.ts";
+import {
+  blindOpinion, choiceOf, compared, feedbackWords, noOpinionFirst, opinionComesFirst,
+} from "../../../../../serving/gateway/page/src/words/reading.ts";
 import { rowMark, rowWords, whenWords } from "../../../../../serving/gateway/page/src/words/triage.ts";
 import type { Model } from "../../../../../serving/gateway/page/src/api/contract.ts";
 import { feedback, finding, prediction, row, study } from "./examples.ts";
@@ -22,20 +24,29 @@ test("a case of today has its time, another its day", () => {
   assert.equal(whenWords("2026-03-04T09:30:00", now), "4 Mar");
 });
 
-test("a hidden case has nothing of the model's: no prediction, flag, urgency, reason or reaction to it", () => {
-  const whole = study({
-    status: "withheld", flagged: ["nodule"], urgency: 3, withheld: ["out_of_distribution"],
-    feedback: [feedback({ kind: "agree" }), feedback({ id: "1" })],
-  });
-  const hidden = blindCase(whole);
-  assert.deepEqual([hidden.predictions, hidden.flagged, hidden.urgency, hidden.withheld, hidden.status], [[], [], null, [], "uploaded"]);
-  assert.deepEqual(hidden.feedback.map((entry) => entry.kind), ["opinion"]);
-  assert.doesNotMatch(JSON.stringify(hidden.predictions) + rowWords(hidden, true), /nodule/);
+test("a row of which nothing is to be said has neither mark nor words of the model's", () => {
+  const told = row({ flagged: ["nodule"] });
+  assert.equal(rowWords(told, true), "Read it first");
+  assert.deepEqual([rowMark(row({ status: "hidden" })), rowWords(row({ status: "hidden" }))], ["hidden", "Read it first"]);
 });
 
-test("only one's own opinion counts as given, the latest of several", () => {
-  assert.equal(ownOpinion(study({ feedback: [feedback({ mine: false }), feedback({ kind: "agree" })] })), null);
-  assert.equal(ownOpinion(study({ feedback: [feedback({ id: "1" }), feedback({ id: "2" })] }))?.id, "2");
+test("one's own opinion stands beside the model's where it is blind, nobody else's and no other", () => {
+  const others = [feedback({ mine: false }), feedback({ kind: "agree", blind: false }), feedback({ blind: false })];
+  assert.equal(blindOpinion(study({ feedback: others })), null);
+  assert.equal(blindOpinion(study({ feedback: [...others, feedback({ id: "2" })] }))?.id, "2");
+});
+
+test("an opinion comes first while nothing was sent and nothing was said", () => {
+  assert.ok(opinionComesFirst(study({ blind: true, feedback: [feedback({ mine: false })] })));
+  assert.ok(!opinionComesFirst(study({ blind: false })));
+  assert.ok(!opinionComesFirst(study({ blind: true, feedback: [feedback({ kind: "correct", blind: false })] })));
+});
+
+test("where none comes first, it is said why", () => {
+  assert.match(noOpinionFirst(study({ blind: false })) ?? "", /was sent to you before/);
+  assert.match(noOpinionFirst(study({ blind: false, feedback: [feedback({ kind: "agree", blind: false })] })) ?? "", /is there already/);
+  assert.equal(noOpinionFirst(study({ blind: false, feedback: [feedback()] })), null);
+  assert.equal(noOpinionFirst(study({ blind: true })), null);
 });
 
 test("labels to choose are the model's, or those of a prediction where it is away", () => {
@@ -57,7 +68,8 @@ test("reader and model side by side, finding by finding", () => {
 });
 
 test("feedback in words", () => {
-  assert.equal(feedbackWords(feedback({ kind: "correct", labels: ["nodule", "cavity"] })), "Correct label: nodule and cavity");
+  assert.equal(feedbackWords(feedback({ kind: "correct", labels: ["nodule", "cavity"], blind: false })), "Correct label: nodule and cavity");
   assert.equal(feedbackWords(feedback({ labels: [] })), "Opinion before the model's: none of the findings");
-  assert.equal(feedbackWords(feedback({ kind: "disagree" })), "Disagrees with the model");
+  assert.equal(feedbackWords(feedback({ blind: false })), "Opinion, not known to be from before the model's: nodule");
+  assert.equal(feedbackWords(feedback({ kind: "disagree", blind: false })), "Disagrees with the model");
 });
