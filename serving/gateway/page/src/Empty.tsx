@@ -2,13 +2,7 @@ import type { Part } from "./Page.tsx";
 import { FailureNote } from "./FailureNote.tsx";
 import { FileButtons } from "./FileButtons.tsx";
 import { bytesWords } from "./words/lists.ts";
-
-const REJECTED = {
-  not_dicom: "no image of a kind that is read here",
-  no_pixels: "without pixels",
-  unsupported: "of a kind that is not supported",
-  corrupt: "damaged",
-};
+import { rejectionWords } from "./words/rejected.ts";
 
 /** What stands where the image would: how to begin, or why there is none. */
 export function Empty({ app, state }: Part) {
@@ -18,7 +12,7 @@ export function Empty({ app, state }: Part) {
     return (
       <div class="empty">
         <h2>No image of this case can be shown</h2>
-        <ul>{study.rejected.map((file) => <li key={file.file}>File {file.file} is {REJECTED[file.status]}: {file.reason}</li>)}</ul>
+        <ul>{study.rejected.map((file) => <li key={file.file}>{rejectionWords(file, app.namesOf(study.id))}</li>)}</ul>
       </div>
     );
   }

@@ -31,7 +31,7 @@ export function Page({ app }: { app: App }) {
   const use = (state.study && latest(state.study)?.intended_use) || app.model?.intended_use;
   return (
     <DropZone app={app} state={state}>
-      <a class="skip" href="#image" onClick={(event) => skip(event, "image")}>To the image</a>
+      <a class="skip" href="#image" onClick={skip}>To the image</a>
       <Header {...part} />
       <Banners {...part} />
       <main class={state.study ? "reading" : "idle"}>
@@ -55,9 +55,23 @@ export function Page({ app }: { app: App }) {
   );
 }
 
-function skip(event: MouseEvent, id: string): void {
+function skip(event: MouseEvent): void {
   event.preventDefault();
-  document.querySelector<HTMLElement>(`#${id} canvas, #${id} button`)?.focus();
+  focusImage();
+}
+
+function focusImage(): void {
+  const canvas = document.querySelector<HTMLElement>("#image canvas[role=application]");
+  (canvas ?? document.querySelector<HTMLElement>("#image button"))?.focus();
+}
+
+/** To another case, and to its image: what a reader does next is done by the image's keys. */
+async function step(app: App, by: number): Promise<void> {
+  await app.step(by);
+  requestAnimationFrame(() => {
+    const busy = document.activeElement?.closest("input, textarea, select, dialog");
+    if (!busy) focusImage();
+  });
 }
 
 /** Single keys that work everywhere but in a field; the help says how to turn them off. */
@@ -68,8 +82,8 @@ function useShortcuts(app: App): void {
       const elsewhere = target.closest("input, textarea, select, dialog") !== null;
       if (elsewhere || event.ctrlKey || event.metaKey || event.altKey || !app.state.shortcuts) return;
       if (event.key === "?") app.set({ dialog: "help" });
-      else if (event.key === "j") app.step(1);
-      else if (event.key === "k") app.step(-1);
+      else if (event.key === "j") void step(app, 1);
+      else if (event.key === "k") void step(app, -1);
       else return;
       event.preventDefault();
     };

@@ -3,6 +3,8 @@ import type { Part } from "./Page.tsx";
 import { FailureNote } from "./FailureNote.tsx";
 import { bytesWords, counted, sentence } from "./words/lists.ts";
 
+const AWAITED = "Read without the model. The case is asked about again as soon as the model server answers.";
+
 /** How far an upload or an inference is, and what became of it when it failed. */
 export function Progress({ app, state }: Part) {
   const { work } = state;
@@ -11,7 +13,7 @@ export function Progress({ app, state }: Part) {
     const final = [409, 413, 422].includes(work.failure.status);
     return (
       <div class="progress">
-        <FailureNote failure={work.failure} {...(final ? {} : { again: work.again })} close={() => app.stop()} />
+        <FailureNote failure={work.failure} {...(app.awaits(work.failure) ? { then: AWAITED } : {})} {...(final ? {} : { again: work.again })} close={() => app.stop()} />
       </div>
     );
   }

@@ -2,10 +2,11 @@
 
 import { gateway, key, patiently } from "./api/client.ts";
 import type { Case, CaseSummary, Declared, FeedbackRequest, Model, ModelCard, Session } from "./api/contract.ts";
-import { Failure, unreachable } from "./api/problems.ts";
-import { upload } from "./api/upload.ts";
+import { Failure, noSuchAddress, unreachable } from "./api/problems.ts";
+import { namesToShow, tooMuch, upload } from "./api/upload.ts";
+import { remembered, Unanswered } from "./unanswered.ts";
 import { latest, opinionComesFirst } from "./words/reading.ts";
-import { bytesWords, counted } from "./words/lists.ts";
+import { counted } from "./words/lists.ts";
 
 /** Something that takes a while, and how far it is. */
 export type Work =
@@ -68,6 +69,9 @@ export class App {
   };
   private readonly listeners = new Set<() => void>();
   private stopWork: AbortController | null = null;
+  private modelsAgain: ReturnType<typeof setTimeout> | undefined;
+  private readonly unanswered = new Unanswered();
+  private readonly names = new Map<string, string[]>();
   private asked = 0;
   private listed = 0;
 
@@ -114,15 +118,52 @@ export class App {
   }
 
   private async loadModels(): Promise<void> {
+    clearTimeout(this.modelsAgain);
     try {
-      const { models } = await gateway.models();
-      const was = this.model?.available;
+      const former = this.state.models;
+      const models = (await gateway.models()).models.map((model) => remembered(model, former));
       this.set({ models });
-      if (was === false && this.model?.available) this.say("The model server answers again.");
+      const back = models.filter((model) => model.available && former.some((was) => was.name === model.name && !was.available));
+      if (back.length > 0) void this.askAgain(back.map((model) => model.name));
     } catch (error) {
       this.takeFailure(error, () => undefined);
     }
-    if (this.model && !this.model.available) setTimeout(() => void this.loadModels(), MODEL_AGAIN_MS);
+    clearTimeout(this.modelsAgain);
+    if (this.state.models.some((model) => !model.available)) this.modelsAgain = setTimeout(() => void this.loadModels(), MODEL_AGAIN_MS);
+  }
+
+  /** Asks models that answer again about what they did not answer for, the open case first. */
+  private async askAgain(names: readonly string[]): Promise<void> {
+    this.say("The model server answers again.");
+    const open = this.state.study?.id;
+    const waiting = this.unanswered.take(names).sort((one, other) => Number(other.caseId === open) - Number(one.caseId === open));
+    for (const { caseId, declared, failure } of waiting) {
+      const { work, study } = this.state;
+      if (work?.kind === "failed" && work.failure === failure) this.set({ work: null });
+      if (caseId === study?.id && this.state.work === null) await this.ask(declared);
+      else await this.askAside(caseId, declared);
+    }
+  }
+
+  /** Asks about a case while another is read, or something else is waited for. */
+  private async askAside(caseId: string, declared: Partial<Declared>): Promise<void> {
+    try {
+      await gateway.predict(caseId, { declared });
+    } catch {
+      return; // its row in the worklist says so
+    } finally {
+      await Promise.all([this.state.study?.id === caseId ? this.load(caseId) : null, this.loadList()]);
+    }
+  }
+
+  /** Whether a case, or what failed, is asked about again by itself once its model answers. */
+  awaits(of: string | Failure): boolean {
+    return this.unanswered.awaits(of, this.state.models);
+  }
+
+  /** Names of the files that this tab sent for a case, by their place in the upload; the gateway is not told them. */
+  namesOf(caseId: string | undefined): string[] {
+    return (caseId && this.names.get(caseId)) || [];
   }
 
   /** The open case's model; of none the one that new cases are sent to. */
@@ -170,11 +211,11 @@ export class App {
     return this.loadList(this.state.cursors.slice(0, -1));
   }
 
-  step(by: number): void {
+  async step(by: number): Promise<void> {
     const rows = this.state.rows ?? [];
     const at = rows.findIndex((row) => row.id === this.state.study?.id);
     const row = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by))];
-    if (row && row.id !== this.state.study?.id) void this.open(row.id);
+    if (row && row.id !== this.state.study?.id) await this.open(row.id);
   }
 
   // --- the open case
@@ -187,7 +228,10 @@ export class App {
   async openAddressed(): Promise<void> {
     const id = /^#\/case\/([0-9a-f]{32})$/.exec(location.hash)?.[1];
     if (id && id !== this.state.study?.id) await this.open(id);
-    if (!id && this.state.study) this.set({ study: null, overlay: null, studyFailure: null });
+    if (id) return;
+    this.asked++;
+    const studyFailure = ["", "#", "#/"].includes(location.hash) ? null : noSuchAddress();
+    this.set({ study: null, overlay: null, loading: false, studyFailure });
   }
 
   async open(id: string): Promise<void> {
@@ -262,6 +306,7 @@ export class App {
     this.set({ dialog: null });
     try {
       await gateway.remove(study.id);
+      this.unanswered.drop(study.id);
       this.close();
       this.say(`Case ${study.number} was deleted.`);
     } catch (error) {
@@ -274,7 +319,8 @@ export class App {
 
   async send(files: File[]): Promise<void> {
     if (files.length === 0) return;
-    const refused = this.refusal(files);
+    const { session } = this.state;
+    const refused = session && tooMuch(files, session);
     if (refused) {
       this.set({ work: { kind: "failed", failure: refused, again: () => this.stop() } });
       return;
@@ -283,25 +329,15 @@ export class App {
     const sending = (sent: number): void => this.set({ work: { kind: "sending", sent, total, files: files.length } });
     await this.working(() => void this.send(files), async (signal) => {
       this.say(`Sending ${counted(files.length, "file")}.`);
+      const names = await namesToShow(files);
       const study = await patiently(() => {
         sending(0);
-        return upload(files, this.newModel?.name ?? null, (sent) => sending(Math.min(sent, total)), signal);
+        return upload(files, names, this.newModel?.name ?? null, (sent) => sending(Math.min(sent, total)), signal);
       }, this.onWait, signal);
+      this.names.set(study.id, names);
       await this.show(study);
       if (study.image_list.length > 0) await this.infer(study, {}, signal);
     });
-  }
-
-  private refusal(files: File[]): Failure | null {
-    const { session } = this.state;
-    const bytes = files.reduce((sum, file) => sum + file.size, 0);
-    if (session && files.length > session.max_files) {
-      return new Failure(413, `${files.length} files were chosen; at most ${session.max_files} are taken at once.`, "too-large", "", null);
-    }
-    if (session && bytes > session.max_bytes) {
-      return new Failure(413, `The files have ${bytesWords(bytes)}; at most ${bytesWords(session.max_bytes)} are taken at once.`, "too-large", "", null);
-    }
-    return null;
   }
 
   async sample(): Promise<void> {
@@ -322,8 +358,14 @@ export class App {
 
   private async infer(study: Case, declared: Partial<Declared>, signal: AbortSignal): Promise<void> {
     this.set({ work: { kind: "inferring", images: study.image_list.length, since: Date.now() } });
+    this.unanswered.drop(study.id);
     try {
       await patiently(() => gateway.predict(study.id, { declared }, signal), this.onWait, signal, 3);
+    } catch (error) {
+      if (error instanceof Failure && error.kind === "unavailable") {
+        this.unanswered.add({ caseId: study.id, model: study.model, declared, failure: error });
+      }
+      throw error;
     } finally {
       await Promise.all([this.state.study?.id === study.id ? this.load(study.id) : null, this.loadList()]);
     }

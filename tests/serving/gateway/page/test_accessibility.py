@@ -34,7 +34,10 @@ def several(gateway):
     gateway.add(Picture(ramp(), view=""), withheld=withheld)
     failed = gateway.add(Picture(ramp()), predict=False)
     failed.failed = True
-    return gateway.add(Picture(ramp(frames=3)), Picture(ramp(), view="LL", burned_in_text=True))
+    return gateway.add(
+        Picture(ramp(frames=3), age_years=None), Picture(ramp(), view="LL", burned_in_text=True),
+        declared=schemas.Declared(age_years=57),
+    )  # fmt: skip
 
 
 def test_axe_finds_what_is_planted(gateway, reader):
@@ -187,3 +190,30 @@ def test_results_are_said_to_screen_readers(gateway, reader):
     reader.page.get_by_role("button", name="Try a sample case").click()
     live = reader.page.locator("p[aria-live=polite]")
     live.filter(has_text="Flagged: nodule.").wait_for(state="attached")
+
+
+def test_a_flagged_row_says_so_in_its_name(gateway, reader):
+    gateway.add(Picture(ramp()))
+    reader.open()
+    reader.page.get_by_role("button", name=re.compile(r"Case 1.*Flagged: nodule")).wait_for()
+
+
+def test_after_j_and_k_the_images_keys_work(gateway, reader):
+    several(gateway)
+    reader.open()
+    page = reader.page
+    page.locator(".case").first.focus()
+    for key, case in (("j", "Case 4"), ("j", "Case [123]"), ("k", "Case 4")):
+        page.keyboard.press(key)
+        reader.panel.get_by_role("heading", name=re.compile(case)).wait_for()
+        page.locator("canvas[role=application]:focus").wait_for()
+    page.keyboard.press("i")
+    page.get_by_text("inverted").wait_for()
+
+
+def test_j_does_not_take_the_focus_out_of_a_field(gateway, reader):
+    reader.open(several(gateway))
+    reader.panel.get_by_role("button", name="Agree", exact=True).click()
+    reader.panel.get_by_label("Comment").press_sequentially("jk")
+    assert reader.panel.get_by_label("Comment").input_value() == "jk"
+    assert reader.panel.get_by_role("heading", name="Case 4").is_visible()

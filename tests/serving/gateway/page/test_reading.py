@@ -295,6 +295,10 @@ def test_files_without_an_image_are_listed_beside_those_with_one(gateway, reader
     gateway.next_case = Kept([Picture(ramp())], 0, NOW, usual_findings(), rejected=[refused])
     reader.open().upload(dicom, dicom)
     reader.panel.get_by_text("One file gives no image").click()
+    assert reader.panel.get_by_text(f"File 2 ({dicom.name}): The pixel data end early.").is_visible()
+    assert gateway.uploads == [["file-1.dcm", "file-2.dcm"]], "the page alone knows the names"
+    reader.page.reload()
+    reader.panel.get_by_text("One file gives no image").click()
     assert reader.panel.get_by_text("File 2: The pixel data end early.").is_visible()
 
 
@@ -375,3 +379,187 @@ def test_markup_in_what_the_gateway_says_is_shown_as_text(gateway, reader):
     reader.open(gateway.add(Picture(ramp(), view=bad), findings=[finding(bad, 0.9)]))
     assert reader.panel.get_by_role("article", name=bad).is_visible()
     assert reader.page.locator("img[src=x]").count() == 0
+
+
+def test_of_a_file_with_several_frames_it_is_said_which_the_model_looked_at(gateway, reader):
+    clear = [finding("nodule", 0.01), finding("cavity", 0.02)]
+    reader.open(gateway.add(Picture(ramp(frames=6)), findings=clear))
+    reader.panel.get_by_role("heading", name="No finding is flagged").wait_for()
+    assert reader.panel.get_by_text("The model looked at frame 1 of 6, and at no other.").is_visible()
+    corner = reader.page.locator(".corner.left.upper")
+    assert "The model looked at this frame alone" in corner.inner_text()
+    reader.press("PageDown")
+    corner.get_by_text("The model did not look at this frame").wait_for()
+    reader.panel.get_by_role("button", name="Why: heatmap of nodule").click()
+    reader.page.get_by_text("The model did not look here").wait_for()
+    assert not any("heatmap" in asked for asked in gateway.asked)
+    reader.page.get_by_role("button", name="To frame 1").click()
+    reader.page.get_by_text("What raised the model's score").wait_for()
+    assert any("heatmap" in asked and "frame=1" in asked for asked in gateway.asked)
+
+
+def test_nothing_is_said_of_frames_where_there_is_one(gateway, reader):
+    reader.open(gateway.add(Picture(ramp())))
+    reader.panel.get_by_role("heading", name="1 of 2 findings flagged").wait_for()
+    assert "The model looked at" not in reader.page.content()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1024, 768), (834, 1112)])
+@pytest.mark.parametrize("kind", ["Agree", "Disagree", "Correct label"])
+def test_the_whole_feedback_form_is_in_sight_when_it_opens(gateway, reader, kind, width, height):
+    reader.page.set_viewport_size({"width": width, "height": height})
+    reader.open(gateway.add(Picture(ramp())))
+    reader.panel.get_by_role("button", name=kind, exact=True).click()
+    panel = reader.panel.bounding_box()
+    parts = [reader.panel.get_by_role("button", name=name, exact=True) for name in (kind, "Keep feedback")]
+    for part in [*parts, reader.panel.get_by_label("Comment")]:
+        box = part.bounding_box()
+        assert panel["y"] <= box["y"]
+        assert box["y"] + box["height"] <= panel["y"] + panel["height"]
+    if (width, kind) == (1280, "Agree"):
+        assert reader.panel.get_by_role("heading", name="1 of 2 findings flagged").is_visible()
+
+
+def test_feedback_that_was_begun_is_there_again_after_another_case(gateway, reader):
+    first, second = gateway.add(Picture(ramp())), gateway.add(Picture(ramp()))
+    reader.open(first)
+    reader.panel.get_by_role("button", name="Correct label").click()
+    reader.panel.get_by_role("radio", name="cavity").check()
+    reader.panel.get_by_label("Comment").fill("Thin wall, look again.")
+    reader.page.get_by_role("button", name=re.compile("Case 2")).click()
+    reader.panel.get_by_role("heading", name=f"Case {second.number}").wait_for()
+    assert reader.panel.get_by_role("button", name="Keep feedback").count() == 0
+    reader.page.get_by_role("button", name=re.compile("Case 1")).click()
+    reader.panel.get_by_role("heading", name=f"Case {first.number}").wait_for()
+    assert reader.panel.get_by_role("radio", name="cavity").is_checked()
+    assert reader.panel.get_by_label("Comment").input_value() == "Thin wall, look again."
+    reader.panel.get_by_role("button", name="Keep feedback").click()
+    reader.panel.get_by_text("Correct label: cavity").wait_for()
+    assert reader.panel.get_by_role("button", name="Keep feedback").count() == 0
+    reader.page.reload()
+    reader.panel.get_by_text("Correct label: cavity").wait_for()
+    assert reader.panel.get_by_role("button", name="Keep feedback").count() == 0
+
+
+def away(gateway, times=3):
+    """The model server does not answer, and so long the gateway does not predict."""
+    gateway.available = False
+    gateway.answers[("POST", "predictions")] = [(problems.UNAVAILABLE, "1")] * times
+
+
+def test_a_case_that_the_model_server_did_not_answer_for_is_asked_about_when_it_is_back(gateway, reader, dicom):
+    away(gateway)
+    reader.open().upload(dicom)
+    reader.page.get_by_text("is asked about again as soon as the model server answers").wait_for()
+    assert gateway.bodies == []
+    gateway.cases[0].failed = True
+    gateway.available = True
+    reader.page.get_by_role("button", name="Try again now").click()
+    reader.panel.get_by_role("heading", name="1 of 2 findings flagged").wait_for()
+    reader.page.locator(".progress").wait_for(state="detached")
+    assert len(gateway.bodies) == 1
+
+
+def test_it_is_asked_about_while_another_case_is_read(gateway, reader, dicom):
+    gateway.add(Picture(ramp()))
+    away(gateway)
+    reader.open().upload(dicom)
+    reader.page.get_by_text("is asked about again as soon as the model server answers").wait_for()
+    reader.page.get_by_role("button", name=re.compile("Case 1")).click()
+    reader.panel.get_by_role("heading", name="Case 1").wait_for()
+    gateway.available = True
+    reader.page.get_by_role("button", name="Try again now").click()
+    reader.page.get_by_role("button", name=re.compile("Case 2.*Flagged: nodule")).wait_for()
+    assert reader.panel.get_by_role("heading", name="Case 1").is_visible()
+    reader.page.locator(".progress").wait_for(state="detached")
+
+
+def test_nothing_is_promised_where_nothing_is_tried_again(gateway, reader, dicom):
+    away(gateway)
+    gateway.available = True
+    reader.open().upload(dicom)
+    reader.page.get_by_role("alert").get_by_text("Try again in a little while").wait_for()
+    for promise in ("by itself", "as soon as"):
+        assert promise not in reader.page.content()
+
+
+def test_a_case_without_an_answer_can_be_read_and_that_is_kept_as_an_opinion(gateway, reader):
+    failed = gateway.add(Picture(ramp()), predict=False)
+    failed.failed = True
+    reader.open(failed)
+    reader.panel.get_by_role("heading", name="Your reading without the model").wait_for()
+    reader.panel.get_by_role("radio", name="nodule").check()
+    reader.panel.get_by_role("button", name="Keep my reading").click()
+    reader.panel.get_by_text("Opinion before the model's: nodule").wait_for()
+    assert gateway.bodies[-1][1] == {"kind": "opinion", "labels": ["nodule"], "comment": "", "prediction": None}
+    assert reader.panel.get_by_role("button", name="Keep my reading").count() == 0
+
+
+def test_what_was_stated_stands_beside_the_scores_and_on_the_image(gateway, reader):
+    kept = withheld_case(gateway)
+    reader.open(kept)
+    assert reader.page.locator(".corner.right.upper").inner_text() == "DX · F"
+    reader.panel.get_by_label("View").select_option("PA")
+    reader.panel.get_by_label("Age in years").fill("57")
+    reader.panel.get_by_role("button", name="State it and ask the model").click()
+    reader.panel.get_by_text("Stated by a reader, not by the file: PA, age 57 years. The scores rest on it.").wait_for()
+    assert reader.page.locator(".corner.right.upper").inner_text() == "DX · PA (stated) · F · 57 years (stated)"
+
+
+def test_another_case_begins_at_the_top_of_its_findings(gateway, reader):
+    first, second = gateway.add(Picture(ramp())), gateway.add(Picture(ramp()))
+    reader.open(first)
+    top = "document.querySelector('.panel .panel-top').getBoundingClientRect().top"
+    begin = reader.page.evaluate(top)
+    reader.panel.get_by_text("Research software, not a medical device.").scroll_into_view_if_needed()
+    assert reader.page.evaluate(top) < begin
+    reader.page.get_by_role("button", name=re.compile(f"Case {second.number}")).click()
+    reader.panel.get_by_role("heading", name=f"Case {second.number}").wait_for()
+    assert reader.page.evaluate(top) == begin
+
+
+def test_a_narrow_worklist_tells_samples_reasons_and_the_model_card(gateway, reader):
+    reader.page.set_viewport_size({"width": 1024, "height": 768})
+    kept = withheld_case(gateway)
+    gateway.add(Picture(ramp()), sample=True)
+    reader.open(kept)
+    assert reader.page.get_by_text("Model card").is_visible()
+    rows = reader.page.get_by_role("navigation", name="Worklist")
+    sample, withheld = rows.get_by_role("button", name="Case 2"), rows.get_by_role("button", name="Case 1")
+    for said in (sample.get_by_text("sample"), sample.get_by_text("DX"), sample.locator(".when")):
+        assert said.is_visible()
+    reason = withheld.locator(".says")
+    assert "view not stated and age not stated" in reason.inner_text()
+    assert reason.evaluate("words => words.scrollHeight <= words.clientHeight + 1"), "the reason is cut"
+    assert rows.evaluate("list => list.scrollWidth <= list.clientWidth")
+    refresh, list_ = rows.get_by_role("button", name="Refresh").bounding_box(), rows.bounding_box()
+    assert refresh["x"] + refresh["width"] <= list_["x"] + list_["width"]
+
+
+@pytest.mark.parametrize("address", ["#/case/deadbeef", "#/nonsense", f"#/case/{'0' * 31}g"])
+def test_an_address_that_names_no_case_is_said_so_and_takes_the_former_case_off(gateway, reader, address):
+    kept = gateway.add(Picture(ramp()))
+    reader.open(kept)
+    reader.page.goto(f"{reader.address}/{address}")
+    reader.page.get_by_text("This address names no case.").wait_for()
+    assert reader.panel.count() == 0
+    reader.page.goto(f"{reader.address}/#/")
+    reader.page.get_by_text("This address names no case.").wait_for(state="detached")
+    reader.page.get_by_role("heading", name="Choose a case").wait_for()
+
+
+def test_an_error_of_one_case_does_not_stay_on_the_page_without_one(gateway, reader):
+    gateway.add(Picture(ramp()))
+    reader.open()
+    reader.page.goto(f"{reader.address}/#/case/{'0' * 32}")
+    reader.page.get_by_text("There is no such case.").wait_for()
+    reader.page.goto(f"{reader.address}/#/")
+    reader.page.get_by_role("heading", name="Choose a case").wait_for()
+
+
+def test_the_numbers_of_a_finding_have_the_panels_width(gateway, reader):
+    reader.open(gateway.add(Picture(ramp())))
+    nodule = reader.panel.get_by_role("article", name="nodule")
+    nodule.get_by_text("Numbers").click()
+    detail = nodule.get_by_text("of the calibration data, not of this place").bounding_box()
+    assert detail["width"] >= 0.85 * nodule.bounding_box()["width"]

@@ -71,6 +71,20 @@ def test_a_png_has_no_scores_until_the_reader_states_what_no_header_says(reader,
     reader.panel.get_by_label("Age in years").fill("52")
     reader.panel.get_by_role("button", name="State it and ask the model").click()
     reader.panel.get_by_role("heading", name=re.compile("of 2 findings flagged")).wait_for()
+    reader.panel.get_by_text("Stated by a reader, not by the file: CR, PA, age 52 years.").wait_for()
+    reader.page.reload()
+    reader.page.get_by_text("CR (stated) · PA (stated) · 52 years (stated)").wait_for()
+
+
+def test_files_that_give_no_image_are_told_by_place_and_name_in_plain_words(reader, tmp_path):
+    words, nothing = tmp_path / "letter.txt", tmp_path / "nothing.dcm"
+    words.write_text("Dear colleague")
+    nothing.write_bytes(b"")
+    reader.open().upload(words, nothing)
+    alert = reader.page.get_by_role("alert")
+    alert.get_by_text("File 2 (nothing.dcm): ").wait_for()
+    assert "File 1 (letter.txt): " in alert.inner_text()
+    assert "not_dicom" not in alert.inner_text()
 
 
 def test_in_reader_mode_the_opinion_comes_first_and_a_case_can_be_deleted(reader, make_film, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,27 @@ def test_dragging_right_widens_and_down_raises_the_window(gateway, reader):
     # ((2304 - 2252.3) / 4914.2 + 0.5) * 255 = 130.2; of 604: 41.97
     assert reader.pixel(0, 0) == [130, 130, 130]
     assert reader.pixel(-100, -50) == [42, 42, 42]
+
+
+def test_dragging_down_darkens_an_image_whose_lowest_value_is_white_too(gateway, reader):
+    reader.open(ramp_case(gateway, inverted=True)).press("o")
+    reader.drag(0, 30)
+    assert "C 1843 W 4096" in reader.page.locator(".corner.left.lower").inner_text()  # 2048 - 30 * 4096 / 600
+    # 255 - ((2304 - 1842.7) / 4095 + 0.5) * 255 = 98.8, and 111.5 before
+    assert reader.pixel(0, 0) == [99, 99, 99]
+    reader.press("i", "r", "o")
+    reader.press("Shift+ArrowDown")
+    assert reader.pixel(0, 0)[0] < 111
+
+
+def test_no_drag_leaves_an_image_black(gateway, reader):
+    reader.open(ramp_case(gateway)).press("o")
+    for _ in range(30):
+        reader.drag(-300, 200)
+    # Values are 0 .. 4590: a width of a 250th, 18.4, and the center a quarter of that beyond them.
+    assert "C 4595 W 18" in reader.page.locator(".corner.left.lower").inner_text()
+    reader.drag(0, -250)
+    assert "C 4356" in reader.page.locator(".corner.left.lower").inner_text()  # 4594.6 - 250 * 4590 / 8 / 600
 
 
 def test_reset_and_presets_bring_a_window_back(gateway, reader):
@@ -175,8 +198,24 @@ def test_the_heatmap_lies_over_the_image_with_legend_caveat_and_opacity(gateway,
     reader.page.get_by_label("Opacity").fill("50")
     reader.settle()
     assert np.abs(np.subtract(reader.pixel(28, -20), [88, 89, 58])).max() <= 3
-    reader.page.get_by_label("Method").select_option("integrated-gradients")
+    with reader.page.expect_response(re.compile("heatmap.*finding=nodule.*method=integrated-gradients")):
+        reader.page.get_by_label("Method").select_option("integrated-gradients")
     reader.page.get_by_text("What raised the model's score").wait_for()
-    assert any("method=integrated-gradients" in asked and "finding=nodule" in asked for asked in gateway.asked)
     reader.press("h")
     assert reader.pixel(28, -20) == [0, 0, 0]
+
+
+def test_the_list_of_methods_is_as_wide_as_its_words(gateway, reader):
+    reader.open(ramp_case(gateway))
+    reader.panel.get_by_role("button", name="Why: heatmap of nodule").click()
+    wanted = """list => {
+      const copy = list.cloneNode(true);
+      copy.style.maxWidth = 'none';
+      copy.style.position = 'absolute';
+      list.parentNode.append(copy);
+      const width = copy.getBoundingClientRect().width;
+      copy.remove();
+      return [list.getBoundingClientRect().width, width];
+    }"""
+    width, natural = reader.page.get_by_label("Method").evaluate(wanted)
+    assert width >= natural - 1

@@ -1,8 +1,11 @@
 /** Files from a drop or a dialog, and their way to the gateway with its progress. */
 
 import { authorization } from "./client.ts";
-import type { Case } from "./contract.ts";
-import { failureOf, unreachable } from "./problems.ts";
+import type { Case, Session } from "./contract.ts";
+import { Failure, failureOf, unreachable } from "./problems.ts";
+import { bytesWords } from "../words/lists.ts";
+
+const ZIP_STARTS = [0x04034b50, 0x06054b50];
 
 /** All files of a drop, those in folders too, in the order of their paths. */
 export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
@@ -32,13 +35,30 @@ export function neutralName(name: string, number: number): string {
   return `file-${number}${ending ? ending[0].toLowerCase() : ""}`;
 }
 
+/** Names by which the files can be told on this page; none where an archive is among them, whose files count as well. */
+export async function namesToShow(files: readonly File[]): Promise<string[]> {
+  const starts = await Promise.all(files.map((file) => file.slice(0, 4).arrayBuffer().catch(() => new ArrayBuffer(0))));
+  const zipped = starts.some((start) => start.byteLength === 4 && ZIP_STARTS.includes(new DataView(start).getUint32(0, true)));
+  return zipped ? [] : files.map((file) => file.name);
+}
+
+/** Why these files would be refused, which is known before they are sent; null where it is not. */
+export function tooMuch(files: readonly File[], { max_files, max_bytes }: Session): Failure | null {
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const refused = (words: string): Failure => new Failure(413, words, "too-large", "", null);
+  if (files.length > max_files) return refused(`${files.length} files were chosen; at most ${max_files} are taken at once.`);
+  if (bytes > max_bytes) return refused(`The files have ${bytesWords(bytes)}; at most ${bytesWords(max_bytes)} are taken at once.`);
+  return null;
+}
+
 /**
  * Sends the files as one case, without asking the model yet.
  *
+ * @param names - to tell files by that give no image; they are not sent.
  * @throws Failure as the gateway says; DOMException AbortError where `signal` stopped it.
  */
 export function upload(
-  files: File[], model: string | null, onProgress: (sent: number, total: number) => void, signal: AbortSignal,
+  files: File[], names: string[], model: string | null, onProgress: (sent: number, total: number) => void, signal: AbortSignal,
 ): Promise<Case> {
   const form = new FormData();
   form.append("predict", "false");
@@ -53,7 +73,7 @@ export function upload(
     request.onabort = () => reject(new DOMException("stopped", "AbortError"));
     request.onload = () => {
       if (request.status === 201) resolve(JSON.parse(request.responseText) as Case);
-      else reject(failureOf(request.status, request.responseText, (name) => request.getResponseHeader(name)));
+      else reject(failureOf(request.status, request.responseText, (name) => request.getResponseHeader(name), names));
     };
     signal.addEventListener("abort", () => request.abort());
     request.send(form);

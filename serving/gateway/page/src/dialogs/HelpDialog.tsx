@@ -5,14 +5,14 @@ type Row = [string, string];
 
 const MOUSE: Row[] = [
   ["Drag left and right", "window width (wider to the right)"],
-  ["Drag up and down", "window center (downwards higher, darker)"],
+  ["Drag up and down", "window center (downwards darker)"],
   ["Shift or right button and drag", "move the image"],
   ["Wheel", "next and previous frame; of one frame zoom"],
   ["Ctrl and wheel, two fingers", "zoom"],
 ];
 
 const IMAGE: Row[] = [
-  ["Shift + arrows", "window: ← → width, ↑ ↓ center"],
+  ["Shift + arrows", "window: ← → width, ↑ brighter, ↓ darker"],
   ["1 … 9", "window presets"],
   ["I", "invert"],
   ["+ −", "zoom"],
@@ -26,7 +26,7 @@ const IMAGE: Row[] = [
 ];
 
 const PAGE: Row[] = [
-  ["J, K", "next and previous case"],
+  ["J, K", "next and previous case; the focus goes to its image"],
   ["Tab, Enter", "move to and choose"],
   ["?", "this help"],
 ];

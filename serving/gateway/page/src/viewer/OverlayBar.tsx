@@ -3,10 +3,10 @@ import type { Part } from "../Page.tsx";
 import type { Failure } from "../api/problems.ts";
 import { inferno } from "./inferno.ts";
 
-export type HeatmapState = "loading" | "shown" | "empty" | Failure;
+export type HeatmapState = "loading" | "shown" | "empty" | "unseen" | Failure;
 
 /** What the heatmap is of, how strongly it is shown, its colours and what they do not mean. */
-export function OverlayBar({ app, state, heatmap }: Part & { heatmap: HeatmapState }) {
+export function OverlayBar({ app, state, heatmap, seen }: Part & { heatmap: HeatmapState; seen: number[] }) {
   const { overlay } = state;
   if (!overlay) return null;
   return (
@@ -21,13 +21,17 @@ export function OverlayBar({ app, state, heatmap }: Part & { heatmap: HeatmapSta
         </select>
         <Legend />
       </div>
-      <p class="small" role="status">{words(heatmap)}</p>
+      <div class="row">
+        <p class="small" role="status">{words(heatmap)}</p>
+        {heatmap === "unseen" && seen[0] !== undefined && <button type="button" onClick={() => app.showImage(state.image, seen[0])}>To frame {seen[0]}</button>}
+      </div>
     </div>
   );
 }
 
 function words(heatmap: HeatmapState): string {
   if (heatmap === "loading") return "Asking the model where it looked…";
+  if (heatmap === "unseen") return "The model did not look here, so there is nothing to show.";
   if (heatmap === "empty") return "Nothing in this image speaks for this finding.";
   if (heatmap !== "shown") return heatmap.message;
   return "What raised the model's score: not where the disease is, no outline, and no proof that the score is right. Dark does not mean healthy. Colours of two images cannot be compared.";

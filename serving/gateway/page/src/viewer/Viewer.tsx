@@ -7,6 +7,7 @@ import { Failure, unreachable } from "../api/problems.ts";
 import { FailureNote } from "../FailureNote.tsx";
 import type { Part } from "../Page.tsx";
 import { latest } from "../words/reading.ts";
+import { frameWords, seenFrames, statedFacts } from "../words/seen.ts";
 import { Frames } from "./frames.ts";
 import { fetchHeatmap } from "./heatmap.ts";
 import { OverlayBar, type HeatmapState } from "./OverlayBar.tsx";
@@ -35,6 +36,8 @@ export function Viewer({ app, state }: Part) {
     return () => made.dispose();
   }, [app]);
 
+  const said = state.study && latest(state.study);
+  const looked = frameWords(said, image, state.frame);
   const problem = useFrame(stage, caseId, image, state.frame);
   const heatmap = useHeatmap(stage, { app, state }, image);
   const onKey = (event: KeyboardEvent): void => {
@@ -46,7 +49,7 @@ export function Viewer({ app, state }: Part) {
       <div class="frame">
         <canvas
           ref={canvas} tabIndex={0} role="application" aria-roledescription="image viewer" onKeyDown={onKey}
-          aria-label={`Image ${state.image + 1} of ${state.study?.image_list.length ?? 1}, frame ${state.frame} of ${image.pixels.frames}. Keys: press question mark.`}
+          aria-label={`Image ${state.image + 1} of ${state.study?.image_list.length ?? 1}, frame ${state.frame} of ${image.pixels.frames}. ${looked && `${looked}. `}Keys: press question mark.`}
         />
         <Corners state={state} app={app} image={image} shown={shown} />
         {problem === "loading" && <p class="over" role="status">Loading the image…</p>}
@@ -58,7 +61,7 @@ export function Viewer({ app, state }: Part) {
           <input type="range" min={1} max={image.pixels.frames} value={state.frame} onInput={(event) => app.set({ frame: event.currentTarget.valueAsNumber })} />
         </label>
       )}
-      <OverlayBar app={app} state={state} heatmap={heatmap} />
+      <OverlayBar app={app} state={state} heatmap={heatmap} seen={said ? seenFrames(said, image) : []} />
       <Strip app={app} state={state} />
     </div>
   );
@@ -116,11 +119,17 @@ function useFrame(stage: { current: Stage | null }, caseId: string, image: Image
 /** Brings the heatmap that is asked for onto the stage. */
 function useHeatmap(stage: { current: Stage | null }, { state }: Part, image: Image): HeatmapState {
   const { overlay, opacity, frame, study } = state;
+  const prediction = study && latest(study);
+  const looked = prediction !== null && seenFrames(prediction, image).includes(frame);
   const [heatmap, setHeatmap] = useState<HeatmapState>("loading");
   const [map, setMap] = useState<HTMLCanvasElement | null>(null);
   useEffect(() => {
     setMap(null);
     if (!overlay || !study) return;
+    if (!looked) {
+      setHeatmap("unseen");
+      return;
+    }
     let gone = false;
     setHeatmap("loading");
     fetchHeatmap(study.id, image.id, frame, overlay).then(
@@ -132,7 +141,7 @@ function useHeatmap(stage: { current: Stage | null }, { state }: Part, image: Im
       (error: unknown) => !gone && setHeatmap(error instanceof Failure ? error : unreachable()),
     );
     return () => void (gone = true);
-  }, [overlay?.finding, overlay?.method, study?.id, image.id, frame]);
+  }, [overlay?.finding, overlay?.method, study?.id, image.id, frame, looked]);
   useEffect(() => stage.current?.setOverlay(map, opacity), [map, opacity]);
   return heatmap;
 }
@@ -146,13 +155,17 @@ function blank(canvas: HTMLCanvasElement): boolean {
 /** What is written over the corners of the image. */
 function Corners({ state, image, shown }: Part & { image: Image; shown: Shown | null }) {
   const { pixels } = image;
-  const who = [image.modality, image.view, image.sex, image.age_years === null ? "" : `${image.age_years === 90 ? "90 or older" : image.age_years} y`];
+  const stated = statedFacts(state.study?.declared ?? null, image);
+  const age = image.age_years === null ? said(stated.age_years) : `${image.age_years === 90 ? "90 or older" : image.age_years} y`;
+  const who = [image.modality || said(stated.modality), image.view || said(stated.view), image.sex, age];
+  const looked = frameWords(state.study && latest(state.study), image, state.frame);
   const cursor = shown?.cursor;
   return (
     <>
       <p class="corner left upper">
         Case {state.study?.number} · image {state.image + 1} of {state.study?.image_list.length}
         {pixels.frames > 1 && ` · frame ${state.frame} of ${pixels.frames}`}
+        {looked && <span class="looked">{looked}</span>}
       </p>
       <p class="corner right upper">{who.filter(Boolean).join(" · ") || "The header does not say what this is"}</p>
       {image.burned_in_text && <p class="corner text-warning"><span aria-hidden="true">⚠</span> There seems to be text in the pixels. It may name the patient.</p>}
@@ -166,6 +179,11 @@ function Corners({ state, image, shown }: Part & { image: Image; shown: Shown | 
       </p>
     </>
   );
+}
+
+/** What a reader stated, told from what the header says. */
+function said(fact: string | undefined): string {
+  return fact ? `${fact} (stated)` : "";
 }
 
 function number(value: number): string {

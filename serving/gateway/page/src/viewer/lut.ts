@@ -61,19 +61,29 @@ export function valueRange(pixels: Pixels, stored: ArrayLike<number>): [number, 
 }
 
 /**
- * A window after a drag: to the right wider, downwards a higher center, as other viewers have it.
+ * A window after a drag: to the right wider, downwards darker, as other viewers have it for images that are not inverted.
+ *
+ * It stays where something is seen: between a 250th and twice the range of the values, and with its middle half on one of
+ * them. A file's own window that is further off is not moved by that, nor further away.
  *
  * @param right, down - pixels of the screen that the pointer went.
- * @param range - width of the image's own values, which the whole way over 600 pixels of the screen stands for.
+ * @param lowest, highest - of the image's own values, whose range the whole way over 600 pixels of the screen stands for.
+ * @param inverted - whether the lowest value is shown white, so that a lower center is darker.
  */
-export function draggedWindow(from: Window, right: number, down: number, range: number): Window {
+export function draggedWindow(
+  from: Window, right: number, down: number, [lowest, highest]: readonly [number, number], inverted: boolean,
+): Window {
+  const range = highest - lowest;
   const step = Math.max(from.width, range / 8) / 600;
-  const smallest = range > 4 ? 1 : Math.max(range / 1000, 1e-6);
-  return {
-    center: from.center + down * step,
-    width: Math.max(smallest, from.width + right * step * 2),
-    explanation: "",
-  };
+  const smallest = range > 4 ? Math.max(1, range / 250) : Math.max(range / 1000, 1e-6);
+  const width = within(from.width + right * step * 2, Math.min(smallest, from.width), Math.max(from.width, range * 2));
+  const center = from.center + (inverted ? -down : down) * step;
+  const [first, last] = [lowest - width / 4, highest + width / 4];
+  return { center: within(center, Math.min(first, from.center), Math.max(last, from.center)), width, explanation: "" };
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
 }
 
 function clamp(value: number): number {

@@ -102,9 +102,10 @@ export class Stage {
     this.repaint();
   }
 
-  /** Moves the window by steps: a wider one, and a higher center. */
-  nudgeWindow(wider: number, higher: number): void {
-    this.setWindow(draggedWindow(this.window, wider, higher, this.range[1] - this.range[0]));
+  /** Moves the window by steps: a wider one, and a darker image. */
+  nudgeWindow(wider: number, darker: number): void {
+    const inverted = this.inverted !== (this.image?.pixels.inverted ?? false);
+    this.setWindow(draggedWindow(this.window, wider, darker, this.range, inverted));
   }
 
   invert(): void {
@@ -266,8 +267,8 @@ export class Stage {
   }
 
   private pressShifted(name: string): boolean {
-    const [wider, higher] = { ArrowLeft: [-12, 0], ArrowRight: [12, 0], ArrowUp: [0, -12], ArrowDown: [0, 12] }[name] ?? [0, 0];
-    this.nudgeWindow(wider as number, higher as number);
+    const [wider, darker] = { ArrowLeft: [-12, 0], ArrowRight: [12, 0], ArrowUp: [0, -12], ArrowDown: [0, 12] }[name] ?? [0, 0];
+    this.nudgeWindow(wider as number, darker as number);
     return true;
   }
 

@@ -48,7 +48,7 @@ function Row({ row, app, state }: Part & { row: CaseSummary }) {
             {[row.modality, row.images > 1 ? counted(row.images, "image") : ""].filter(Boolean).join(" · ")}
             {row.sample && <span class="chip">sample</span>}
           </span>
-          <span class="says"><span class="sign" aria-hidden="true">{hidden && row.read ? "✓" : SIGNS[mark]}</span> {hidden && row.read ? "Feedback given" : rowWords(row, hidden)}</span>
+          <span class="says"><span class="sign" aria-hidden="true">{hidden && row.read ? "✓" : SIGNS[mark]}</span> {mark === "flagged" && <span class="unseen">Flagged: </span>}{hidden && row.read ? "Feedback given" : rowWords(row, hidden)}</span>
         </span>
         {!row.read && <span class="dot" title="Unread"><span class="unseen">Unread</span></span>}
       </button>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { advice, failureOf, unreachable } from "../../../../../serving/gateway/page/src/api/problems.ts";
 import { patiently } from "../../../../../serving/gateway/page/src/api/client.ts";
-import { neutralName } from "../../../../../serving/gateway/page/src/api/upload.ts";
+import { namesToShow, neutralName } from "../../../../../serving/gateway/page/src/api/upload.ts";
 import { bytesWords, counted, listed, sentence } from "../../../../../serving/gateway/page/src/words/lists.ts";
 
 const body = JSON.stringify({ type: "/problems/too-large", title: "Too large", status: 413, detail: "The file has 3 GB.", request_id: "abc" });
@@ -42,6 +42,30 @@ test("names of files are not sent, only their kind", () => {
   assert.equal(neutralName("Miller^Anna 1970-01-01.DCM", 3), "file-3.dcm");
   assert.equal(neutralName("scan.nii.gz", 1), "file-1.nii.gz");
   assert.equal(neutralName("IM000001", 2), "file-2");
+});
+
+test("files that give no image are told by their place and name, without the gateway's code words", () => {
+  const refused = JSON.stringify({
+    type: "/problems/no-image", title: "No image", status: 422, request_id: "abc",
+    detail: "none of 2 files gives an image; the first: not_dicom: the file is empty",
+    errors: [{ loc: ["files", 1], msg: "not_dicom: the file is empty" }, { loc: ["files", 2], msg: "corrupt: the pixel data end early" }],
+  });
+  const failure = failureOf(422, refused, () => null, ["a.txt", "b.dcm"]);
+  assert.equal(failure.message, "none of 2 files gives an image");
+  assert.deepEqual(failure.files, ["File 1 (a.txt): The file is empty.", "File 2 (b.dcm): The pixel data end early."]);
+  assert.deepEqual(failureOf(422, refused, () => null).files[1], "File 2: The pixel data end early.");
+  assert.deepEqual(failureOf(413, body, () => null).files, []);
+});
+
+test("files are told by their names unless an archive is among them, whose files count as well", async () => {
+  const film = new File(["DICM"], "film.dcm");
+  assert.deepEqual(await namesToShow([film, new File([], "empty.dcm")]), ["film.dcm", "empty.dcm"]);
+  assert.deepEqual(await namesToShow([film, new File([new Uint8Array([0x50, 0x4b, 3, 4, 0])], "study")]), []);
+  assert.deepEqual(await namesToShow([new File([new Uint8Array([0x50, 0x4b, 5, 6, 0])], "empty.zip")]), []);
+});
+
+test("no advice promises that something is tried again by itself", () => {
+  assert.doesNotMatch(advice(failureOf(503, JSON.stringify({ type: "/problems/unavailable", detail: "Away." }), () => null)), /by itself/);
 });
 
 test("counts, sizes and rows of names", () => {

@@ -56,9 +56,26 @@ test("the range is in the unit, also where the slope is negative", () => {
 
 test("a drag to the right widens, and downwards raises the center, by the window's own size", () => {
   // 600 pixels are twice the width, or once the center's way: 60 of 600 at a width of 1000.
-  assert.deepEqual(draggedWindow(window(500, 1000), 60, 0, 4096), window(500, 1200));
-  assert.deepEqual(draggedWindow(window(500, 1000), 0, 60, 4096), window(600, 1000));
-  assert.equal(draggedWindow(window(500, 1000), -6000, 0, 4096).width, 1);
+  assert.deepEqual(draggedWindow(window(500, 1000), 60, 0, [0, 4096], false), window(500, 1200));
+  assert.deepEqual(draggedWindow(window(500, 1000), 0, 60, [0, 4096], false), window(600, 1000));
+});
+
+test("of an inverted image a drag downwards lowers the center, so that it is darker as well", () => {
+  assert.deepEqual(draggedWindow(window(500, 1000), 0, 60, [0, 4096], true), window(400, 1000));
+});
+
+test("a drag ends where something of the image's values is seen", () => {
+  // Between a 250th and twice the range; the center a quarter of the width beyond the values at most.
+  assert.equal(draggedWindow(window(500, 1000), -6000, 0, [0, 4000], false).width, 16);
+  assert.equal(draggedWindow(window(500, 1000), 6000, 0, [0, 4000], false).width, 8000);
+  assert.equal(draggedWindow(window(500, 1000), -6000, 0, [0, 100], false).width, 1);
+  assert.deepEqual(draggedWindow(window(500, 1000), 0, 6000, [0, 4000], false), window(4250, 1000));
+  assert.deepEqual(draggedWindow(window(500, 1000), 0, 6000, [0, 4000], true), window(-250, 1000));
+});
+
+test("a file's window far off its values is not moved by a drag that does not move it, nor further away", () => {
+  assert.deepEqual(draggedWindow(window(9000, 20000), 0, 0, [0, 100], false), window(9000, 20000));
+  assert.deepEqual(draggedWindow(window(9000, 10), 0, 600, [0, 100], false), window(9000, 10));
 });
 
 test("presets are the file's windows, the full range and for Hounsfield units the organs", () => {
