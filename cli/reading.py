@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import urllib.request
@@ -19,16 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.demo_cases import CASES, sample_folder
+from cli.kept_server import KeptServer, kept_server
 from cli.serve import served_models
-from serving.child_server import started
+from data_schemas.errors import ModelServerEnded
 from serving.gateway.process import Listener, check_listener, listen, serve_gateway
 from serving.gateway.settings import PREFIX, GatewaySettings
+from serving.ports import listen as free_port
 
 if TYPE_CHECKING:
     from cli.served_models import ServedModels
 
-_STOPPED = (0, -signal.SIGTERM, -signal.SIGINT)
-"""How a model server ends that was told to."""
+_LOOPBACK = "127.0.0.1"
+"""Where the child listens: the page alone asks it."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +39,51 @@ class Asked:
     Attributes:
         address: of the model server.
         names: of its models.
-        process: the model server, where it is a child of this process.
+        server: keeps the model server up, where it is a child of this process.
         models: where they come from, of a child.
     """
 
     address: str
     names: tuple[str, ...]
-    process: subprocess.Popen[str] | None = None
+    server: KeptServer | None = None
     models: ServedModels | None = None
 
 
 def run_page(arguments: argparse.Namespace) -> int:
-    """Serves model and page until Ctrl-C or SIGTERM; returns 1 where the model server ended by itself.
+    """Serves model and page until Ctrl-C or SIGTERM; a model server that ends by itself is started again.
+
+    Returns:
+        0; or what the model server ended with where it could not start, after it said why.
 
     Raises:
         ConfigurationError: a port is taken, there is no model, or the gateway's environment is wrong.
-        ModelServerError: the model server did not start.
+        ModelServerEnded: a signal ended the model server while it started.
+        KeyboardInterrupt: a signal to stop came before all was started.
     """
     listener = Listener(arguments.host, arguments.port)
     check_listener(listener, GatewaySettings.from_environment(os.environ))
-    # Both before the seconds that a model needs to load: what is wrong is said at once.
-    with listen(listener) as listening, _asked(arguments) as asked:
-        return _serve(_settings(arguments, asked), listener, listening, asked)
+    # All before the seconds that a model needs to load: what is wrong is said at once.
+    try:
+        with _sigterm_interrupts(), listen(listener) as listening, _asked(arguments) as asked:
+            return _serve(_settings(arguments, asked), listener, listening, asked)
+    except ModelServerEnded as error:
+        if error.status <= 0:
+            raise
+        return error.status
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Has SIGTERM end this process as Ctrl-C does, while nothing else takes it: Python's own way leaves the child."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -69,11 +93,20 @@ def _asked(arguments: argparse.Namespace) -> Iterator[Asked]:
         yield Asked(arguments.model_server, tuple(arguments.model_name))
         return
     models = served_models(arguments)
+    free_port(_LOOPBACK, arguments.grpc_port, flag="--grpc-port").close()
     which = ("--model", arguments.model) if arguments.model else ("--output", models.output)
-    command = [sys.executable, "-m", "cli.main", "serve", "--no-page", "--grpc-port", str(arguments.grpc_port)]
+
+    def command(port: int) -> list[str]:
+        words = ("serve", "--no-page", "--host", _LOOPBACK, "--grpc-port", port, *which)
+        return [sys.executable, "-m", "cli.main", *map(str, words)]
+
     print(f"Starting the model server with {', '.join(models.names)} ...", flush=True)
-    with started([*command, *map(str, which)]) as (process, address):
-        yield Asked(address, models.names, process, models)
+    with kept_server(command, arguments.grpc_port, say=_warn) as (server, address):
+        yield Asked(address, models.names, server, models)
+
+
+def _warn(line: str) -> None:
+    print(f"radflow serve: {line}", file=sys.stderr, flush=True)
 
 
 def _settings(arguments: argparse.Namespace, asked: Asked) -> GatewaySettings:
@@ -93,26 +126,19 @@ def _serve(settings: GatewaySettings, listener: Listener, listening: socket.sock
     from serving.gateway.observability.logs import configure_logs
 
     configure_logs(level=logging.WARNING)
-    ended = threading.Event()
-    if asked.process is not None:
-        threading.Thread(target=_watch, args=(asked.process, ended), daemon=True).start()
 
     def ready(address: str) -> None:
         print(_said(address, settings, asked), flush=True)
         if settings.samples is not None and not settings.authenticated:
             threading.Thread(target=_add_samples, args=(address,), daemon=True).start()
 
-    serve_gateway(create_app(settings), settings, listener, ready=ready, listening=listening)
-    return 1 if ended.is_set() else 0
+    ending = _nothing if asked.server is None else asked.server.ending
+    serve_gateway(create_app(settings), settings, listener, ready=ready, listening=listening, ending=ending)
+    return 0
 
 
-def _watch(process: subprocess.Popen[str], ended: threading.Event) -> None:
-    """Stops the page when the model server ends by itself, and not because this process ends."""
-    status = process.wait()
-    if status not in _STOPPED:
-        ended.set()
-        print(f"radflow serve: the model server ended with status {status}; its last lines say why", file=sys.stderr)
-        os.kill(os.getpid(), signal.SIGTERM)
+def _nothing() -> None:
+    """What is to be done when the page ends whose model server is somebody else's."""
 
 
 def _said(address: str, settings: GatewaySettings, asked: Asked) -> str:
@@ -136,4 +162,4 @@ def _add_samples(address: str) -> None:
             request = urllib.request.Request(f"{address}/api/v1/samples", method="POST")  # noqa: S310  # our own
             urllib.request.urlopen(request, timeout=60).close()  # noqa: S310
     except (OSError, ValueError) as error:
-        print(f"radflow serve: the sample cases were not put in ({error})", file=sys.stderr)
+        _warn(f"the sample cases were not put in ({error})")

@@ -69,11 +69,14 @@ def served_models(arguments: argparse.Namespace) -> ServedModels:
 
 
 def _model_server(models: ServedModels, arguments: argparse.Namespace) -> int:
+    from serving.ports import listen
     from serving.server.options import ServerOptions
     from serving.server.process import log_to_stderr, serve
 
+    listen(arguments.host, arguments.grpc_port, flag="--grpc-port").close()
     log_to_stderr()
     models.write_config()
+    models.check_files()
     options = ServerOptions(
         models=() if models.config_file else models.configs,
         config_file=models.config_file,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_schemas.approvals import only_writer
-from data_schemas.errors import ConfigurationError
+from data_schemas.digests import check_digests
+from data_schemas.errors import ConfigurationError, ModelAltered
 from data_schemas.models_config import MODELS_CONFIG_FILE, write_models_config
 from data_schemas.served_folder import version_folders, versions
 from serving.server.config import ModelConfig, VersionPolicy
@@ -47,6 +48,22 @@ class ServedModels:
             with only_writer(self.root):
                 write_models_config(self.root)
 
+    def check_files(self) -> None:
+        """Raises where a model has no version to serve but such as were altered: no later attempt would load one.
+
+        Raises:
+            ModelAltered: the files of all of them are not those that were pushed.
+            ConfigurationError: the file of the labels cannot be read.
+        """
+        from serving.server.config_file import read_model_config_file
+
+        configs = read_model_config_file(self.config_file) if self.config_file else self.configs
+        for config in configs:
+            wanted = config.policy.choose(version_folders(config.base_path))
+            altered = [error for error in map(_altered, wanted.values()) if error]
+            if altered and len(altered) == len(wanted):
+                raise altered[0]
+
     @property
     def output(self) -> Path | None:
         """The run's OUTPUT, where there is one."""
@@ -86,6 +103,15 @@ def of_folder(folder: Path) -> ServedModels:
             f"--model {folder}: no version in it; give OUTPUT/serving/TASK of a run that pushed a model, or one version"
         )
     return ServedModels((ModelConfig(path.name, path),), _root(path))
+
+
+def _altered(version: Path) -> ModelAltered | None:
+    """Returns what is wrong with a version's files; None where they are those that were pushed, or nobody can tell."""
+    try:
+        check_digests(version)
+    except ModelAltered as error:
+        return error
+    return None
 
 
 def _root(model: Path) -> Path | None:

@@ -16,7 +16,9 @@
     ├── SearchFailed              1  a search for hyperparameters found none, or lost a worker; run again to go on
     ├── ModelServerError          1  the model server answered with an error
     │   ├── ModelServerAway          it does not answer at all, or not in time
-    │   └── ModelVersionUnknown      it does not serve the version or the label that was asked for (any more)
+    │   ├── ModelServerEnded         a child that serves models ended before it was ready; says with what status
+    │   ├── ModelVersionUnknown      it does not serve the version or the label that was asked for (any more)
+    │   └── ModelForeign             the model lacks what Radflow asks of a model that it exported
     └── ImageRejected             -  one record; it is counted and reported, and never ends a run
         ├── NotDicom                 status not_dicom
         ├── NoPixels                 status no_pixels
@@ -131,8 +133,24 @@ class ModelServerAway(ModelServerError):
     """The model server does not answer, or not within the time given: try again later."""
 
 
+class ModelServerEnded(ModelServerError):
+    """A model server that was started ended before it was ready; it has said itself why.
+
+    Args:
+        status: how its process ended; minus the signal's number where a signal did it.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the model server ended with status {status} before it was ready")
+        self.status = status
+
+
 class ModelVersionUnknown(ModelServerError):
     """The model server does not serve the version or the version label that was asked for: ask for another."""
+
+
+class ModelForeign(ModelServerError):
+    """The model lacks a signature that Radflow exports, or answers otherwise than Radflow's do: serve another model."""
 
 
 class ImageRejected(RadflowError):

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from data_schemas.errors import ModelServerError
+from data_schemas.errors import ModelServerEnded
 
 _STOP_TIMEOUT_S = 30.0
 
@@ -35,7 +35,7 @@ def child_server(
         stderr: where its log goes, as `subprocess` spells it; None is where this process's own goes.
 
     Raises:
-        ModelServerError: it ended, or took too long, before it was ready.
+        ModelServerEnded: it ended, or took too long, before it was ready.
     """
     command = [
         sys.executable,
@@ -61,24 +61,39 @@ def started(
         stderr: where its log goes, as `subprocess` spells it; None is where this process's own goes.
 
     Raises:
-        ModelServerError: it ended, or took too long, before it was ready.
+        ModelServerEnded: it ended, or took too long, before it was ready.
     """
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         try:
-            yield process, _address(process, start_timeout_s)
+            yield process, ready_address(process, start_timeout_s)
         finally:
-            process.terminate()
-            process.wait(_STOP_TIMEOUT_S)
+            stop(process)
 
 
-def _address(process: subprocess.Popen[str], timeout_s: float) -> str:
-    """Returns HOST:PORT from the line that the server prints when it is ready."""
-    too_late = threading.Timer(timeout_s, process.kill)
-    too_late.start()
+def stop(process: subprocess.Popen[str], timeout_s: float = _STOP_TIMEOUT_S) -> None:
+    """Ends a server: it may finish what it answers, for so many seconds. Whatever happens, no process is left."""
+    process.terminate()
     try:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout_s)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ready_address(process: subprocess.Popen[str], timeout_s: float = 120.0) -> str:
+    """Returns HOST:PORT from the line that the server prints when it is ready.
+
+    Raises:
+        ModelServerEnded: it ended, or took too long, before it was ready.
+    """
+    too_late = threading.Timer(timeout_s, process.kill)
+    too_late.daemon = True  # where a signal ends this process, nothing waits for it
+    try:
+        too_late.start()
         for line in process.stdout or ():
             if line.startswith("serving "):
                 return line.rsplit(" on ", 1)[1].strip()
     finally:
         too_late.cancel()
-    raise ModelServerError(f"the model server ended with status {process.wait()} before it was ready")
+    raise ModelServerEnded(process.wait())

@@ -16,11 +16,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from data_schemas.errors import ConfigurationError
+from serving import ports
 from serving.gateway.patient_protocol import PatientProtocol
 from serving.gateway.settings import GatewaySettings
 
 _GRACE_S = 30
 """How long requests may go on after the signal to stop: as long as Kubernetes waits."""
+_BACKLOG = 512
 _KEEP_ALIVE_S = 15
 _SWITCH_S = 0.001
 """How long a thread may keep the interpreter from the event loop; Python's own 5 ms add up among busy threads."""
@@ -81,6 +83,7 @@ def serve_gateway(
     *,
     ready: Callable[[str], None],
     listening: socket.socket | None = None,
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until SIGTERM or SIGINT; call it on the main thread.
 
@@ -90,6 +93,7 @@ def serve_gateway(
         listener: where.
         ready: called once with the URL, when requests are answered.
         listening: a socket of `listener` that `listen` gave before.
+        ending: called once, when the signal has come and before the requests that go on have their time.
 
     Raises:
         ConfigurationError: it may not listen there, the port is taken, or the certificate cannot be used.
@@ -100,7 +104,8 @@ def serve_gateway(
     sys.setswitchinterval(_SWITCH_S)
     with listening or listen(listener) as taken:
         port = taken.getsockname()[1]
-        _Server(config, lambda: ready(f"{listener.scheme}://{_bracketed(listener.host)}:{port}")).run([taken])
+        url = f"{listener.scheme}://{ports.bracketed(listener.host)}:{port}"
+        _Server(config, lambda: ready(url), ending).run([taken])
 
 
 def _web_server(app: ASGIApp, settings: GatewaySettings, listener: Listener) -> uvicorn.Config:
@@ -134,29 +139,17 @@ def listen(listener: Listener) -> socket.socket:
     """Returns a socket that listens.
 
     Raises:
-        ConfigurationError: the port is taken.
+        ConfigurationError: the port is taken or no port, or the host not this machine's.
     """
-    host = listener.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, listener.port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
-        raise ConfigurationError(
-            f"cannot listen on {_bracketed(listener.host)}:{listener.port}: "
-            "stop what listens there, or choose another with --port"
-        ) from error
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return ports.listen(listener.host, listener.port, flag="--port", backlog=_BACKLOG)
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started; one whose start failed ends with uvicorn's exit code."""
+    """Says when it has started and when it ends; one whose start failed ends with uvicorn's exit code."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._ending = ready, ending
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -170,3 +163,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             asyncio.get_running_loop().call_soon(self._ready)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says that it ends, then does."""
+        self._ending()
+        await super().shutdown(sockets)

@@ -14,12 +14,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from data_schemas.errors import ConfigurationError
+from serving.ports import address, cannot_listen, listen
 from serving.server.answering import Answers
 from serving.server.models import Models
 from serving.server.options import ServerOptions
 from serving.server.rest import rest_app
 from serving.server.services import ModelService, PredictionService
-from serving.server.sockets import address, cannot_listen, listen
 from serving.server.text_files import new_message, parse_text
 
 PREDICTION_SERVICE = "tensorflow.serving.PredictionService"

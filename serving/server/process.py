@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import ConfigurationError, ModelServerError
+from serving.ports import address
 from serving.server.config import ModelConfig
 from serving.server.options import ServerOptions, SessionOptions
-from serving.server.sockets import address, check_free
+from serving.server.sockets import check_free
 
 if TYPE_CHECKING:
     from serving.server.batching import BatchScheduler

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
+from data_schemas.digests import write_digests
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,22 +84,70 @@ def test_it_uses_a_model_server_that_runs_already(served_toy, tmp_path):
         assert (tmp_path / "cases").is_dir()
 
 
-def test_it_ends_and_says_so_when_the_model_server_ends_by_itself(output):
-    with serving("--output", str(output), "--grpc-port", "0") as (process, _):
+def test_a_model_server_that_is_killed_is_started_again_while_the_page_stays(output):
+    with serving("--output", str(output), "--grpc-port", "0") as (process, said):
         (child,) = _children(process.pid)
         os.kill(child, signal.SIGKILL)
-        assert process.wait(timeout=60) == 1
+        page = said["reading page"]
+        assert get(page, "/healthz")
         assert process.stderr is not None
-        assert "the model server ended with status -9" in process.stderr.read()
+        again = next(line for line in process.stderr if line.startswith("radflow serve: "))
+        assert "the model server was ended by SIGKILL" in again and "it is started again (1 of 5)" in again
+        _until_available(page)
+        (other,) = _children(process.pid)
+        assert other != child
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+        assert not _runs(other)
 
 
-def _children(pid: int) -> list[int]:
-    deadline = time.monotonic() + 10
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_model_server_starts_leaves_no_process(output, number):
+    command = [sys.executable, "-m", "cli.main", "serve", "--port", "0", "--grpc-port", "0", "--output", str(output)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        children = _children(process.pid, within_s=60)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 130
+    assert children and not any(map(_runs, children))
+
+
+def test_a_version_that_was_altered_ends_it_with_8_before_anything_is_loaded(output, tmp_path, capfd):
+    shutil.copytree(output, tmp_path / "altered")
+    version = tmp_path / "altered" / "serving" / "synthetic_chest" / "3"
+    write_digests(version)
+    with (version / "saved_model.pb").open("ab") as file:
+        file.write(b"x")
+    words = ["serve", "--port", "0", "--grpc-port", "0", "--output", str(tmp_path / "altered")]
+    assert main(words) == 8
+    told = capfd.readouterr().err.splitlines()
+    assert [line for line in told if "was altered: saved_model.pb was changed" in line] == told[-1:]
+    assert not any("cannot be loaded" in line for line in told)
+
+
+def _until_available(page: str) -> None:
+    deadline = time.monotonic() + 90
+    while not get(page, "/api/v1/models")["models"][0]["available"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def _runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def _children(pid: int, within_s: float = 10) -> list[int]:
+    """Returns the model servers that a process has started."""
+    deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        # A child is listed under the thread that started it.
+        children = [
+            one for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()
+        ]
         served = [int(one) for one in children if "--no-page" in Path(f"/proc/{one}/cmdline").read_text()]
         if served:
             return served
+        time.sleep(0.02)
     return []
 
 
@@ -121,3 +171,18 @@ def test_a_port_that_is_taken_is_said_before_a_model_is_loaded(output, served_to
     port = served_toy.address.rpartition(":")[2]
     assert main(["serve", "--output", str(output), "--port", port]) == 2
     assert "choose another with --port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", [(), ("--no-page",)], ids=["page", "no page"])
+def test_a_grpc_port_that_is_taken_is_said_by_its_own_flag(part, output, served_toy, capsys):
+    port = served_toy.address.rpartition(":")[2]
+    assert main(["serve", "--output", str(output), "--port", "0", "--grpc-port", port, *part]) == 2
+    assert f"cannot listen on 127.0.0.1:{port}: stop what listens there, or choose another with --grpc-port" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(("flag", "other"), [("--port", "--grpc-port"), ("--grpc-port", "--port")])
+def test_a_number_that_is_no_port_is_said_to_be_none(flag, other, output, capsys):
+    assert main(["serve", "--output", str(output), flag, "99999", other, "0"]) == 2
+    assert f"{flag} 99999: a port is a number from 0 to 65535" in capsys.readouterr().err
