@@ -25,7 +25,13 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from data_schemas.description import ModelDescription
-from data_schemas.errors import ConfigurationError, ModelServerAway, ModelServerError, ModelVersionUnknown
+from data_schemas.errors import (
+    ConfigurationError,
+    ModelForeign,
+    ModelServerAway,
+    ModelServerError,
+    ModelVersionUnknown,
+)
 from data_schemas.wire import serving_pb2
 from serving.tensors import TensorFormatError, string_array, to_array, to_message
 
@@ -58,6 +64,13 @@ _CHANNEL_OPTIONS = (
     ("grpc.service_config", json.dumps(_RETRIES)),
     ("grpc.max_reconnect_backoff_ms", 2000),  # a server that comes back is found soon
 )
+_BROKEN_OFF = (
+    "Exception deserializing response", "Received RST_STREAM", "Stream removed", "Socket closed", "Connection reset",
+)  # fmt: skip
+"""How gRPC tells of an answer that was cut off, with INTERNAL or UNKNOWN, as it tells of errors of the server's own."""
+_NO_SIGNATURE = "Serving signature key"
+"""How TensorFlow Serving answers to a signature that the model does not have, with FAILED_PRECONDITION."""
+_MAY_BE_CUT_OFF = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 _UNKNOWN_LABEL = "Unrecognized servable version label"
 """How TensorFlow Serving answers to a label that its configuration does not have, with INVALID_ARGUMENT."""
 
@@ -183,7 +196,7 @@ class ModelClient:
             The outputs, one row for each example.
 
         Raises:
-            ModelServerAway: the server does not answer, or not in time.
+            ModelServerAway: the server does not answer, not in time, or breaks its answer off.
             ModelVersionUnknown: it does not serve that version, or has no such label.
             ModelServerError: it refused the request; the message says what to do.
         """
@@ -239,7 +252,8 @@ class ModelClient:
             version: the version; the newest unless given.
 
         Raises:
-            ModelServerError: the server is away, or the model is not one that Radflow exported.
+            ModelForeign: the model is not one that Radflow exported.
+            ModelServerError: the server is away, or refused the request; the message says what to do.
         """
         if version is not None and version in self._descriptions:
             return self._descriptions[version]
@@ -256,7 +270,7 @@ class ModelClient:
 
         Raises:
             ModelServerAway, ModelVersionUnknown: as `predict`.
-            ModelServerError: the model is not one that Radflow exported.
+            ModelForeign: the model is not one that Radflow exported.
         """
         asked = {"request": np.zeros(1, np.int32)}
         prediction = self.call("describe", asked, version=version, version_label=version_label)
@@ -306,6 +320,10 @@ class ModelClient:
             return ModelServerAway(
                 f"the model server at {self.address} did not answer within {self.timeout_s:g} s: it is busy or hangs"
             )
+        if code is grpc.StatusCode.CANCELLED or (code in _MAY_BE_CUT_OFF and any(w in details for w in _BROKEN_OFF)):
+            return ModelServerAway(
+                f"the model server at {self.address} broke off its answer: it stops, or starts again"
+            )
         if code is grpc.StatusCode.NOT_FOUND:
             return ModelVersionUnknown(
                 f"the model server at {self.address} has no model {self.model_name!r} ({details}): "
@@ -318,13 +336,17 @@ class ModelClient:
         refused = f"the model server at {self.address} answered {code.name}: {details}"
         if code is grpc.StatusCode.INVALID_ARGUMENT and details.startswith(_UNKNOWN_LABEL):
             return ModelVersionUnknown(refused)
+        if details.startswith(_NO_SIGNATURE):
+            return ModelForeign(f"{refused}; export the model with this version of Radflow")
         return ModelServerError(refused)
 
     def _parse(self, prediction: Prediction) -> ModelDescription:
+        if not prediction.outputs:
+            raise ModelServerAway(f"the model server at {self.address} answered half: it stops, or starts again")
         try:
             return ModelDescription.model_validate_json(prediction.outputs["task"].item(0))
         except (KeyError, IndexError, ValidationError) as error:
-            raise ModelServerError(
+            raise ModelForeign(
                 f"model {self.model_name!r} at {self.address}: its signature `describe` is not Radflow's; "
                 "export the model with this version of Radflow"
             ) from error

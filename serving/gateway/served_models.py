@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from data_schemas.description import ModelDescription
-from data_schemas.errors import ModelServerAway, ModelServerError, ModelVersionUnknown
+from data_schemas.errors import ModelForeign, ModelServerAway, ModelServerError, ModelVersionUnknown
 from data_schemas.task import Labels
 from serving.client import ModelClient, Tls
 from serving.gateway.breaker import CircuitBreaker, CircuitOpenError
@@ -117,10 +117,15 @@ class ServedModel:
             if isinstance(error, passing):
                 raise
             raise unavailable(f"the model server serves no version of {self.name} now") from error
+        except ModelForeign as error:
+            self._breaker.succeeded()
+            raise ProblemError(
+                MODEL_REFUSED, f"{self.name} is no model that Radflow exported, or of another version of it"
+            ) from error
         except ModelServerError as error:
             self._breaker.succeeded()
             raise ProblemError(
-                MODEL_REFUSED, f"the model server refused: {self.name} may be no model that Radflow exported"
+                MODEL_REFUSED, f"the model server refused what it was asked of {self.name}; its log may say why"
             ) from error
         except BaseException:
             self._breaker.succeeded()  # nothing that the server did

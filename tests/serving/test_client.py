@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 import pytest
 
-from data_schemas.errors import ConfigurationError, ModelServerAway, ModelServerError, ModelVersionUnknown
+from data_schemas.errors import ConfigurationError, ModelForeign, ModelServerAway, ModelServerError, ModelVersionUnknown
 from data_schemas.wire import example_pb2, serving_pb2
 from serving.client import ModelClient, Tls
 from serving.tensors import string_array
@@ -110,7 +110,7 @@ def test_an_array_that_cannot_be_sent_is_refused_before_it_is_sent(client):
 def test_a_model_that_is_not_radflows_is_refused(client, monkeypatch):
     foreign = client.call("two_inputs", {"a": np.zeros((1, 3), np.float32), "b": np.zeros(1, np.float32)})
     monkeypatch.setattr(client, "call", lambda *_, **__: foreign)
-    with pytest.raises(ModelServerError, match="`describe` is not Radflow's"):
+    with pytest.raises(ModelForeign, match="`describe` is not Radflow's"):
         client.describe()
 
 
@@ -189,6 +189,52 @@ def test_a_request_id_goes_with_the_calls_of_its_request_alone():
         client.with_request_id("0123").call("any", {})
         client.call("any", {})
     assert [sent.get("x-request-id") for sent in recorded.metadata] == ["0123", None]
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        (grpc.StatusCode.CANCELLED, "CANCELLED"),
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
+        (grpc.StatusCode.UNKNOWN, "Stream removed"),
+    ],
+)
+def test_a_server_that_breaks_off_as_it_stops_is_away(code, details):
+    with (
+        serving(predicting(lambda _, context: context.abort(code, details))) as port,
+        ModelClient(f"127.0.0.1:{port}", "toy") as client,
+        pytest.raises(ModelServerAway, match="broke off its answer"),
+    ):
+        client.describe_version()
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x0a\xff"], ids=["nothing", "cut off"])
+def test_half_an_answer_of_describe_is_that_of_a_server_that_stops(answer):
+    with (
+        serving(predicting(lambda *_: answer)) as port,
+        ModelClient(f"127.0.0.1:{port}", "toy") as client,
+        pytest.raises(ModelServerAway, match="it stops, or starts again"),
+    ):
+        client.describe_version()
+
+
+def test_an_error_of_the_servers_own_is_none_of_a_server_that_stops():
+    refusal = predicting(lambda _, context: context.abort(grpc.StatusCode.INTERNAL, "cuDNN could not be created"))
+    with serving(refusal) as port, ModelClient(f"127.0.0.1:{port}", "toy") as client:
+        with pytest.raises(ModelServerError, match="INTERNAL: cuDNN") as caught:
+            client.describe_version()
+        assert type(caught.value) is ModelServerError
+
+
+def predicting(predict):
+    """Returns a gRPC handler whose Predict is a function of bytes."""
+    methods = {"Predict": grpc.unary_unary_rpc_method_handler(predict)}
+    return grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)
+
+
+def test_a_signature_that_the_server_lacks_is_told_apart(client):
+    with pytest.raises(ModelForeign, match="Serving signature key"):
+        client.call("nonesuch", {})
 
 
 def certificate(folder):

@@ -6,13 +6,15 @@ import json
 import shutil
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
+import grpc
 import pytest
 
 from data_schemas.approvals import APPROVE, Approval, only_writer, record
 from data_schemas.digests import write_digests
-from data_schemas.errors import ModelServerAway, ModelVersionUnknown
+from data_schemas.errors import ModelForeign, ModelServerAway, ModelServerError, ModelVersionUnknown
 from data_schemas.model_files import ASSETS, EVALUATION_FILE
 from serving.client import ModelClient
 from serving.gateway.breaker import CircuitBreaker
@@ -246,3 +248,42 @@ def test_a_server_that_is_away_opens_it():
     for words in ("does not answer", "did not answer the last calls"):
         with pytest.raises(ProblemError, match=words):
             model.ask("id", lambda client: client.call())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ModelForeign("lacks describe"), "no model that Radflow exported"),
+        (ModelServerError("INTERNAL"), "refused what"),
+    ],
+)
+def test_only_a_model_that_lacks_a_signature_is_said_to_be_none_of_radflows(error, words):
+    model = ServedModel(Failing(error), CircuitBreaker(failures=1), Metrics())
+    for _ in range(2):
+        with pytest.raises(ProblemError, match=words) as caught:
+            model.ask("id", lambda client: client.call())
+        assert caught.value.kind.status == 502
+        assert ("Radflow exported" in str(caught.value)) == isinstance(error, ModelForeign)
+
+
+def test_a_server_that_stops_in_the_midst_of_an_answer_is_503_and_opens_the_breaker():
+    """gRPC's server cancels what it has begun when it stops; a client sees CANCELLED."""
+
+    def stopping(_, context):
+        context.abort(grpc.StatusCode.CANCELLED, "CANCELLED")
+
+    methods = {"Predict": grpc.unary_unary_rpc_method_handler(stopping)}
+    handler = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[handler])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    model = ServedModel(ModelClient(f"127.0.0.1:{port}", "judge"), CircuitBreaker(failures=1), Metrics())
+    try:
+        for words in ("does not answer", "did not answer the last calls"):
+            with pytest.raises(ProblemError, match=words) as caught:
+                model.current("id")
+            assert caught.value.kind.status == 503
+            assert int(caught.value.headers["Retry-After"]) >= 1
+    finally:
+        model.close()
+        server.stop(None).wait()
