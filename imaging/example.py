@@ -129,16 +129,20 @@ def examples_of_frames(
     frames: Iterable[SourceImage], *, task: Task, declared: DeclaredHeader = NOTHING_DECLARED
 ) -> tuple[ServingExample, ...]:
     """Returns the records of frames that have been read, and raises, as `serving_examples` does."""
-    return tuple(_serving_example(_filled(frame, declared), task) for frame in frames)
+    return tuple(_serving_example(_filled(frame, declared, task), task) for frame in frames)
 
 
-def _filled(source: SourceImage, declared: DeclaredHeader) -> SourceImage:
-    """Returns an image whose header says what is declared where it was silent."""
+def _filled(source: SourceImage, declared: DeclaredHeader, task: Task) -> SourceImage:
+    """Returns an image whose header says what is declared where it was silent.
+
+    A view that is neither DICOM's nor the task's says nothing: it may be any word, and no refusal could name it.
+    """
     header = source.header
+    told_view = header.view if header.view in VIEW_POSITIONS or header.view in task.views else ""
     known = dataclasses.replace(
         header,
         modality=header.modality or declared.modality,
-        view=header.view or declared.view,
+        view=told_view or declared.view,
         age_years=declared.age_years if header.age_years is None else header.age_years,
     )
     return dataclasses.replace(source, header=known)

@@ -312,18 +312,8 @@ class ModelClient:
 
     def _explained(self, error: Any) -> ModelServerError:
         code, details = error.code(), error.details() or ""
-        if code is grpc.StatusCode.UNAVAILABLE:
-            return ModelServerAway(
-                f"no model server answers at {self.address}: start one with `radflow serve --model DIR`"
-            )
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return ModelServerAway(
-                f"the model server at {self.address} did not answer within {self.timeout_s:g} s: it is busy or hangs"
-            )
-        if code is grpc.StatusCode.CANCELLED or (code in _MAY_BE_CUT_OFF and any(w in details for w in _BROKEN_OFF)):
-            return ModelServerAway(
-                f"the model server at {self.address} broke off its answer: it stops, or starts again"
-            )
+        if away := self._away(code, details):
+            return ModelServerAway(away)
         if code is grpc.StatusCode.NOT_FOUND:
             return ModelVersionUnknown(
                 f"the model server at {self.address} has no model {self.model_name!r} ({details}): "
@@ -339,6 +329,17 @@ class ModelClient:
         if details.startswith(_NO_SIGNATURE):
             return ModelForeign(f"{refused}; export the model with this version of Radflow")
         return ModelServerError(refused)
+
+    def _away(self, code: grpc.StatusCode, details: str) -> str:
+        """Returns what is said of a server that did not answer; empty where it did."""
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return f"no model server answers at {self.address}: start one with `radflow serve --model DIR`"
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return f"the model server at {self.address} did not answer within {self.timeout_s:g} s: it is busy or hangs"
+        cut_off = code in _MAY_BE_CUT_OFF and any(words in details for words in _BROKEN_OFF)
+        if cut_off or code is grpc.StatusCode.CANCELLED:
+            return f"the model server at {self.address} broke off its answer: it stops, or starts again"
+        return ""
 
     def _parse(self, prediction: Prediction) -> ModelDescription:
         if not prediction.outputs:

@@ -69,7 +69,7 @@ def scope_of(row: Row, description: ModelDescription, used: Sequence[Fact]) -> S
     score = float(row["out_of_scope_score"])
     threshold = None if limit is None else limit.threshold
     return Scope(
-        out_of_distribution=threshold is not None and not score <= threshold,
+        out_of_distribution=None if threshold is None else not score <= threshold,
         score=score if math.isfinite(score) else _FAR,
         threshold=threshold,
         modality=_check(row, "modality"),

@@ -385,7 +385,7 @@ def _images(
         ImagePrediction(
             image=one.image.id,
             frame=1,
-            scope=refused_scope(one.refusal, description, facts_used(one.image, declared)),
+            scope=refused_scope(one.refusal, description, one.image, facts_used(one.image, declared)),
             findings=[],
         )
         for one in asked.refused

@@ -211,10 +211,14 @@ class Withheld(Answer):
 
 
 class Scope(Answer):
-    """Whether an image is what the model was made for: `score` above `threshold` is out of distribution."""
+    """Whether an image is what the model was made for: `score` above `threshold` is out of distribution.
 
-    out_of_distribution: bool
-    score: float
+    What was not checked is `unknown` or None: of an image that the task refuses, and that the model was not sent, all
+    but what speaks against it; `out_of_distribution` also of a model without a threshold.
+    """
+
+    out_of_distribution: bool | None
+    score: float | None
     threshold: float | None
     modality: Check
     view: Check

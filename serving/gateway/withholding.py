@@ -34,15 +34,20 @@ def facts_used(image: Image, declared: Declared) -> list[Fact]:
     return [fact for fact in FACTS if silent[fact] and getattr(declared, fact) is not None]
 
 
-def refused_scope(refusal: Refusal, description: ModelDescription, used: Sequence[Fact]) -> Scope:
-    """Returns the scope of an image that the task refuses and that was not sent to the model."""
-    checks: dict[str, Check] = dict.fromkeys(("modality", "view", "age"), "match")
+def refused_scope(refusal: Refusal, description: ModelDescription, image: Image, used: Sequence[Fact]) -> Scope:
+    """Returns the scope of an image that the task refuses and that was not sent to the model.
+
+    The modality is looked at before the view, so that one that is known fits where the view is refused.
+    """
+    checks: dict[str, Check] = dict.fromkeys(("modality", "view", "age"), "unknown")
     if refusal.what in ("modality", "view"):
         checks[refusal.what] = "mismatch"
+    if refusal.what == "view" and (image.modality or "modality" in used):
+        checks["modality"] = "match"
     threshold = None if description.scope is None else description.scope.threshold
     return Scope(
-        out_of_distribution=False,
-        score=0.0,
+        out_of_distribution=None,
+        score=None,
         threshold=threshold,
         modality=checks["modality"],
         view=checks["view"],

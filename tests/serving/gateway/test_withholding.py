@@ -24,6 +24,7 @@ def hidden(prediction):
         ({"PatientAge": "097Y"}, "age_mismatch", "for (18 to 89 years)"),
         ({"PresentationIntentType": "FOR PROCESSING"}, "not_accepted", "raw detector values"),
         ({"ViewPosition": None}, "view_unknown", "does not say the view: state it"),
+        ({"ViewPosition": "SIDEWAYS"}, "view_unknown", "does not say the view: state it"),
         ({"Modality": None}, "modality_unknown", "does not say the modality: state it"),
         ({"Modality": "JANE"}, "modality_unknown", "does not say the modality: state it"),
         ({"PatientAge": None}, "age_unknown", "does not say the patient's age: state it"),
@@ -116,3 +117,28 @@ def test_written_text_is_said_and_withholds_nothing_by_itself(gateway, upload, m
     assert case["image_list"][0]["burned_in_text"]
     assert latest(case)["withheld"] is None
     assert "text was found in the pixels" in latest(case)["note"]
+
+
+@pytest.mark.parametrize(
+    ("elements", "checks"),
+    [
+        ({"Modality": "CT"}, ("mismatch", "unknown", "unknown")),
+        ({"ViewPosition": "LL"}, ("match", "mismatch", "unknown")),
+        ({"Modality": "JANE", "ViewPosition": "LL"}, ("unknown", "mismatch", "unknown")),
+        ({"PresentationIntentType": "FOR PROCESSING"}, ("unknown", "unknown", "unknown")),
+    ],
+)
+def test_of_an_image_that_the_model_is_not_sent_nothing_is_said_to_fit_that_nobody_checked(
+    gateway, upload, make_film, elements, checks
+):
+    scope = latest(upload(gateway, make_film(**elements)).json())["images"][0]["scope"]
+    assert (scope["modality"], scope["view"], scope["age"]) == checks
+    assert (scope["out_of_distribution"], scope["score"], scope["threshold"]) == (None, None, 0.9)
+
+
+def test_a_view_that_is_no_word_of_dicoms_can_be_stated(gateway, upload, make_film):
+    case = upload(gateway, make_film(ViewPosition="SIDEWAYS")).json()
+    assert latest(case)["withheld"]["declare"] == ["view"]
+    stated = gateway.post(f"/api/v1/studies/{case['id']}/predictions", json={"declared": {"view": "PA"}}).json()
+    assert stated["withheld"] is None
+    assert stated["images"][0]["scope"]["declared"] == ["view"]

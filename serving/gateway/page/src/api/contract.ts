@@ -118,8 +118,8 @@ export interface Withheld {
 }
 
 export interface Scope {
-  out_of_distribution: boolean;
-  score: number;
+  out_of_distribution: boolean | null;
+  score: number | null;
   threshold: number | null;
   modality: Check;
   view: Check;
