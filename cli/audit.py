@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         AuditBroken: a chain is broken, or a head that was noted is in no log.
-        ConfigurationError: there is no such log.
+        ConfigurationError: there is no such log, or no entry of the action that was asked for.
     """
     with problems_as_errors():
         logs = dict(_logs(arguments))
@@ -116,10 +116,16 @@ def _verify_one(name: str, entries: Iterator[AuditEntry], missing: dict[str, Non
 
 
 def _list(logs: dict[str, Iterator[AuditEntry]], arguments: argparse.Namespace) -> int:
+    actions: set[str] = set()
     for entries in logs.values():
         for entry in entries:
+            actions.add(entry.action)
             if _wanted(entry, arguments):
                 print(entry.model_dump_json())
+    if arguments.action is not None and arguments.action not in actions:
+        raise ConfigurationError(
+            f"--action {arguments.action}: no entry is of such an action; there are {', '.join(sorted(actions)) or 'none'}"
+        )
     return 0
 
 

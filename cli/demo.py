@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.own_command import own_command
 from data_schemas.errors import RadflowError
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def _test_image(manifest: Path) -> tuple[Path, str]:
 
 
 def _say_next(finished: FinishedRun, manifest: Path, output: Path) -> None:
-    radflow = Path(sys.argv[0]).name if sys.argv[0].endswith("radflow") else "radflow"
-    command = f".venv/bin/{radflow}" if Path(".venv/bin/radflow").is_file() else radflow
+    command = own_command()
     version = Path(finished.result["pushed"])
     print("\nResearch software, not a medical device. What to try next:")
     for what, words in (

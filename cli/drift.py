@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.gateway_storage import add_place_arguments, open_existing, problems_as_errors, storage_place
-from cli.time_span import add_span_arguments, moment
+from cli.time_span import add_span_arguments, check_span, moment
 from data_schemas.errors import ConfigurationError, DriftAlert
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.report is not None and not arguments.report.absolute().parent.is_dir():
         raise ConfigurationError(f"--report {arguments.report}: there is no folder {arguments.report.parent}; make it")
+    check_span(arguments)
     _check_span(arguments)
     model = _model(arguments)
     with problems_as_errors():

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.gateway_storage import add_place_arguments, open_existing, problems_as_errors, storage_place
-from cli.time_span import add_span_arguments
-from data_schemas.errors import ConfigurationError
+from cli.time_span import add_span_arguments, check_span
+from data_schemas.errors import ConfigurationError, DataRefused
 
 if TYPE_CHECKING:
     from data_schemas.task import Task
@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     from data_schemas.task_file import load_task
     from serving.gateway.feedback_manifest import MANIFEST, check_target
 
+    check_span(arguments)
     task = load_task(arguments.task)
     consent = _consent(arguments.consent, task)
     check_target(arguments.to.absolute(), replace=arguments.force)
@@ -92,22 +93,31 @@ def _export(arguments: argparse.Namespace, task: Task, consent: str) -> Exported
 
     place = storage_place(arguments)
     store = open_existing(dataclasses.replace(place, image_store=arguments.images or place.image_store))
+    samples: list[str] = []
     try:
         read_at = datetime.now(timezone.utc)
-        labelled = _labelled(store, task, arguments)
+        labelled = _labelled(store, task, arguments, samples)
         exported = export(labelled, _opener(store), arguments.to, task=task, consent=consent, replace=arguments.force)
         store.mark_exported(exported.case_ids, _operator(), at=read_at)
+    except DataRefused as error:
+        if samples:
+            raise DataRefused(
+                f"{error}; {len(samples)} sample cases were reviewed: --samples takes them too"
+            ) from error
+        raise
     finally:
         store.close()
     return exported
 
 
-def _labelled(store: Store, task: Task, arguments: argparse.Namespace) -> Iterator[Labelled]:
+def _labelled(store: Store, task: Task, arguments: argparse.Namespace, samples: list[str]) -> Iterator[Labelled]:
+    """Yields the cases that are to be exported; `samples` receives the ids of sample cases that are not."""
     from serving.gateway.feedback_manifest import Labelled
     from serving.gateway.reader_labels import case_labels
 
     for case in store.reviewed_cases(model=task.name, kinds=_KINDS):
         if case.sample and not arguments.samples:
+            samples.append(case.id)
             continue
         labels = case_labels(
             case,

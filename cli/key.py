@@ -80,8 +80,9 @@ def _add(path: Path, arguments: argparse.Namespace) -> None:
 def _list(path: Path) -> None:
     from serving.gateway.authentication.api_keys import read_keys
 
+    keys = read_keys(path).keys
     print(f"{'id':<12}  {'role':<6}  {'group':<16}  {'expires':<20}  subject")
-    for key in read_keys(path).keys:
+    for key in keys:
         print(f"{key.id:<12}  {key.role:<6}  {key.group:<16}  {_expiry(key):<20}  {key.subject}")
 
 

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cli.own_command import own_command
+
 if TYPE_CHECKING:
     from cli.run import FinishedRun
 
@@ -105,5 +107,5 @@ def _pushed(finished: FinishedRun) -> str:
         folder, version = pushed.rsplit("/", 1)
         new = f"Served already, as version {version}; nothing new was pushed: {pushed}"
         said = new if finished.already_served else f"Pushed: {pushed}"
-        return f"{said}\nServe it: radflow serve --model {shlex.quote(folder)}"
+        return f"{said}\nServe it: {own_command()} serve --model {shlex.quote(folder)}"
     return "Not pushed; what was served before stays."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from datetime import datetime, timezone
 
+from data_schemas.errors import ConfigurationError
+
 
 def add_span_arguments(parser: argparse.ArgumentParser, *, what: str) -> None:
     """Adds `--since` and `--until`.
@@ -15,6 +17,18 @@ def add_span_arguments(parser: argparse.ArgumentParser, *, what: str) -> None:
     """
     parser.add_argument("--since", type=moment, metavar="TIME", help=f"only {what} from then on, e.g. 2026-11-24")
     parser.add_argument("--until", type=moment, metavar="TIME", help=f"only {what} before then, e.g. 2026-11-24T15:00Z")
+
+
+def check_span(arguments: argparse.Namespace) -> None:
+    """Raises where `--since` and `--until` leave no time between them.
+
+    Raises:
+        ConfigurationError: the one is not before the other.
+    """
+    if arguments.since is not None and arguments.until is not None and arguments.since >= arguments.until:
+        raise ConfigurationError(
+            f"--since {arguments.since.isoformat()} is not before --until {arguments.until.isoformat()}: swap them"
+        )
 
 
 def moment(text: str) -> datetime:

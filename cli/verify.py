@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Check that the files of pushed versions are those that were pushed, by the SHA-256 sums beside them, and that "
         "an approved version is the one that was approved, by the audit log."
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="OUTPUT/serving, a model's folder in it, or a version")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="OUTPUT, OUTPUT/serving, a model's folder in it, or a version"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object a version")
 
 
@@ -68,7 +70,7 @@ def check_versions(folder: Path) -> Iterator[Checked]:
     """Yields what is found of each version of a folder, by model and number.
 
     Args:
-        folder: `OUTPUT/serving`, a model's folder in it, or one version.
+        folder: `OUTPUT`, `OUTPUT/serving`, a model's folder in it, or one version.
 
     Raises:
         ConfigurationError: there is no version.
@@ -79,7 +81,7 @@ def check_versions(folder: Path) -> Iterator[Checked]:
     found = _versions(folder.absolute())
     if not found:
         raise ConfigurationError(
-            f"no version in {folder}: give OUTPUT/serving, OUTPUT/serving/TASK, or a version in it"
+            f"no version in {folder}: give OUTPUT, OUTPUT/serving, OUTPUT/serving/TASK, or a version in it"
         )
     approvals = read_approvals(found[0].parent.parent)
     for version in found:
@@ -114,5 +116,6 @@ def _versions(folder: Path) -> list[Path]:
 
     if (folder / "saved_model.pb").is_file() or (folder.name.isdecimal() and (folder / "assets.extra").is_dir()):
         return [folder]
-    models = [folder] if versions(folder) else model_folders(folder)
+    root = folder / "serving" if (folder / "serving").is_dir() and not versions(folder) else folder
+    models = [root] if versions(root) else model_folders(root)
     return [path for model in models for _, path in sorted(versions(model).items())]

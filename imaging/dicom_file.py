@@ -45,6 +45,8 @@ def read_dataset(data: bytes) -> Dataset:
         Corrupt: they start as one and cannot be read.
         Unsupported: the file, or what it inflates to, is larger than `MAX_FILE_BYTES`.
     """
+    if not data:
+        raise NotDicom("the file is empty")
     if len(data) > MAX_FILE_BYTES:
         raise Unsupported(f"the file has {len(data)} bytes; at most {MAX_FILE_BYTES} are read")
     _hush_pydicom()

@@ -129,6 +129,8 @@ class Intake:
             return [(None, refusal)]
         finally:
             await asyncio.to_thread(archive.unlink)
+        if not answer["files"]:
+            return [(None, FileRefusedError("unsupported", "the archive holds no file"))]
         return [
             (Path(one["file"]), None) if "file" in one else (None, FileRefusedError(one["status"], one["reason"]))
             for one in answer["files"]

@@ -26,6 +26,7 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 shared secret, would let everybody sign. So is `none`."""
 
 _TUPLES = frozenset({"models", "oidc_algorithms", "allowed_hosts", "trusted_proxies", "withhold"})
+_SQLITE = "sqlite:///"
 _SECRET = frozenset({"database_url", "image_store"})
 """Both are URLs that may hold a password."""
 _MUST_EXIST = ("model_server_ca", "model_server_cert", "model_server_key", "serving_root", "samples", "api_keys_file")
@@ -220,10 +221,22 @@ def _contradictions(given: Mapping[str, Any]) -> list[str]:
 
 
 def _absent(given: Mapping[str, Any]) -> list[str]:
-    return [
+    return _no_database_folder(str(given.get("database_url", ""))) + [
         f"{_variable(name)}={given[name]}: no such file or folder"
         for name in _MUST_EXIST
         if name in given and not Path(given[name]).exists()
+    ]
+
+
+def _no_database_folder(url: str) -> list[str]:
+    """Returns what is wrong with the folder of an SQLite file: made anew, a mistyped one would begin an empty gateway."""
+    if not url.startswith(_SQLITE):
+        return []
+    file = Path(url.removeprefix(_SQLITE).partition("?")[0])
+    if file.parent.is_dir():
+        return []
+    return [
+        f"{_variable('database_url')}: there is no database {file}, nor its folder; mend the URL, or make the folder"
     ]
 
 

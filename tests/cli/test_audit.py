@@ -156,3 +156,10 @@ def test_a_password_is_never_shown(capsys):
     assert main(["audit", "verify", "--database", url]) == 1
     told = capsys.readouterr()
     assert "the database is away" in told.err and "s3cret" not in told.out + told.err
+
+
+def test_an_action_that_no_entry_has_is_told_with_those_that_there_are(data, capsys):
+    assert main(["audit", "list", "--data", str(data), "--action", "nosuch"]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert "--action nosuch: no entry is of such an action; there are " in said.err and "view" in said.err

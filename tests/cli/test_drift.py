@@ -265,3 +265,8 @@ def test_the_command_loads_neither_tensorflow_nor_fastapi(site) -> None:
         "sys.exit(bool({'tensorflow', 'fastapi', 'starlette', 'tfx'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_a_time_that_ends_before_it_begins_is_refused(site, capsys) -> None:
+    assert drift(site, "--since", "2026-11-30", "--until", "2026-11-01") == 2
+    assert "is not before --until" in capsys.readouterr().err

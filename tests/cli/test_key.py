@@ -77,3 +77,8 @@ def test_days_have_a_range(path: Path, days: str):
 def test_a_group_has_a_length(path: Path):
     with pytest.raises(ConfigurationError, match="--group"):
         run("add", "--file", path, "--subject", "Jane", "--role", "reader", "--group", "g" * 65)
+
+
+def test_no_table_is_begun_of_a_file_that_is_not_there(path: Path, capsys):
+    assert run("list", "--file", str(path.parent / "missing")) == 2
+    assert not capsys.readouterr().out

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cli.served_models import ServedModels, of_folder, of_output
-from data_schemas.errors import ConfigurationError
+from data_schemas.digests import write_digests
+from data_schemas.errors import ConfigurationError, ModelAltered
 from serving.client import ModelClient
 from serving.server.config import ModelConfig, VersionPolicy
 
@@ -76,3 +77,28 @@ def test_the_model_answers_to_its_name_and_to_default(served_toy, name):
     with ModelClient(served_toy.address, name) as client:
         assert client.versions() == (3,)
         assert client.describe().task.name == "synthetic_chest"
+
+
+def altered(folder: Path) -> Path:
+    """A version one of whose files is not what its sums say."""
+    write_digests(version(folder))
+    (folder / "saved_model.pb").write_text("other")
+    return folder
+
+
+def test_a_model_without_any_version_but_altered_ones_is_told(tmp_path):
+    altered(tmp_path / "serving" / "chest" / "2")
+    write_digests(version(tmp_path / "serving" / "head" / "1"))
+    with pytest.raises(ModelAltered, match="chest/2 was altered"):
+        of_output(tmp_path).check_files()
+    of_folder(tmp_path / "serving" / "head").check_files()
+
+
+def test_a_model_that_has_a_sound_version_beside_an_altered_one_is_served(tmp_path):
+    write_digests(version(tmp_path / "serving" / "chest" / "1"))
+    altered(tmp_path / "serving" / "chest" / "2")
+    (tmp_path / "serving" / "models.config").write_text(
+        'model_config_list { config { name: "chest" base_path: "' + str(tmp_path / "serving" / "chest") + '" '
+        "model_version_policy { specific { versions: 1 versions: 2 } } } }"
+    )
+    of_output(tmp_path).check_files()

@@ -101,3 +101,8 @@ def test_a_folder_without_versions_is_wrong_usage(tmp_path: Path, name: str, cap
     (tmp_path / "empty").mkdir()
     assert main(["verify", str(tmp_path / name)]) == 2
     assert "no version in" in capsys.readouterr().err
+
+
+def test_the_output_of_a_run_means_what_it_serves(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(root.parent)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["chest/2: unaltered", "ct/10: unaltered"]

@@ -245,3 +245,13 @@ def test_a_body_that_is_no_upload_is_refused(gateway, content_type, body, status
     answer = gateway.post("/api/v1/studies", content=body, headers={"content-type": content_type})
     assert answer.status_code == status, answer.text
     assert not list((gateway.app_folder / "work").iterdir())
+
+
+def test_an_archive_without_a_file_and_an_empty_file_are_said_to_be_so(gateway, upload, make_film):
+    empty = upload(gateway, zipped())
+    assert empty.status_code == 422
+    assert "the archive holds no file" in empty.json()["detail"]
+    nothing = upload(gateway, b"")
+    assert "not_dicom: the file is empty" in nothing.json()["detail"]
+    case = upload(gateway, make_film(), zipped()).json()
+    assert case["rejected"] == [{"file": 2, "status": "unsupported", "reason": "the archive holds no file"}]

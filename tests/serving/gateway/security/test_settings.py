@@ -111,3 +111,10 @@ def test_settings_are_frozen():
 def test_the_table_of_the_document_has_every_setting_and_no_other():
     rows = [line.split("`")[1] for line in DOCS.read_text().splitlines() if line.startswith("| `RADFLOW_GATEWAY_")]
     assert sorted(rows) == sorted(f"RADFLOW_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields)
+
+
+def test_a_database_whose_folder_is_missing_is_refused_and_nothing_is_made(tmp_path: Path):
+    (told,) = problems(database_url=f"sqlite:///{tmp_path}/mistyped/gateway.db")
+    assert f"there is no database {tmp_path}/mistyped/gateway.db, nor its folder" in told
+    assert not any(tmp_path.iterdir())
+    assert settings(database_url=f"sqlite:///{tmp_path}/gateway.db").database_url.endswith("/gateway.db")
