@@ -123,9 +123,8 @@ def _list(logs: dict[str, Iterator[AuditEntry]], arguments: argparse.Namespace) 
             if _wanted(entry, arguments):
                 print(entry.model_dump_json())
     if arguments.action is not None and arguments.action not in actions:
-        raise ConfigurationError(
-            f"--action {arguments.action}: no entry is of such an action; there are {', '.join(sorted(actions)) or 'none'}"
-        )
+        there = ", ".join(sorted(actions)) or "none"
+        raise ConfigurationError(f"--action {arguments.action}: no entry is of such an action; there are {there}")
     return 0
 
 

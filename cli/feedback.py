@@ -102,7 +102,7 @@ def _export(arguments: argparse.Namespace, task: Task, consent: str) -> Exported
     except DataRefused as error:
         if samples:
             raise DataRefused(
-                f"{error}; {len(samples)} sample cases were reviewed: --samples takes them too"
+                f"{error}; readers reviewed {len(samples)} of the sample cases, which --samples takes too"
             ) from error
         raise
     finally:

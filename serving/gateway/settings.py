@@ -229,7 +229,7 @@ def _absent(given: Mapping[str, Any]) -> list[str]:
 
 
 def _no_database_folder(url: str) -> list[str]:
-    """Returns what is wrong with the folder of an SQLite file: made anew, a mistyped one would begin an empty gateway."""
+    """Returns what is wrong with an SQLite file's folder: made anew, a mistyped one would begin an empty gateway."""
     if not url.startswith(_SQLITE):
         return []
     file = Path(url.removeprefix(_SQLITE).partition("?")[0])

@@ -259,3 +259,13 @@ def test_a_majority_outvotes_one(tmp_path, films, capsys) -> None:
     assert exported(tmp_path / "out", tmp_path / "gateway", "--conflicts", "majority") == 0
     (row,) = rows(tmp_path / "out")
     assert (row["label"], row["feedback_readers"], row["feedback_others"]) == ("nodule", "2", "1")
+
+
+def test_where_only_samples_were_reviewed_their_switch_is_named(tmp_path, films, capsys) -> None:
+    gateway = Gateway(tmp_path / "gateway")
+    sample = gateway.add(film(films[0], tmp_path / "kept"), sample=True)
+    gateway.review(sample, "a", "correct", "cavity")
+    gateway.close()
+    assert exported(tmp_path / "out", tmp_path / "gateway") == 4
+    assert "readers reviewed 1 of the sample cases, which --samples takes too" in capsys.readouterr().err
+    assert exported(tmp_path / "out", tmp_path / "gateway", "--samples") == 0

@@ -80,5 +80,6 @@ def test_a_group_has_a_length(path: Path):
 
 
 def test_no_table_is_begun_of_a_file_that_is_not_there(path: Path, capsys):
-    assert run("list", "--file", str(path.parent / "missing")) == 2
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        run("list", "--file", str(path.parent / "missing"))
     assert not capsys.readouterr().out
