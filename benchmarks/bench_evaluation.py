@@ -88,15 +88,16 @@ def _evaluate(cases: Cases, draws: int) -> Evaluation:
 def _tfma(cases: Cases) -> None:
     import pandas as pd
     import tensorflow_model_analysis as tfma
+    from tensorflow_model_analysis.proto.config_pb2 import EvalConfig, MetricConfig, MetricsSpec, ModelSpec, SlicingSpec
 
     frame = pd.DataFrame({"label": cases.labels, "prediction": cases.scores[:, 1], **cases.groups})
-    config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=list(names)) for names in _SLICES)],
+    config = EvalConfig(
+        model_specs=[ModelSpec(label_key="label", prediction_key="prediction")],
+        slicing_specs=[SlicingSpec(), *(SlicingSpec(feature_keys=list(names)) for names in _SLICES)],
         metrics_specs=[
-            tfma.MetricsSpec(
+            MetricsSpec(
                 metrics=[
-                    tfma.MetricConfig(class_name=name)
+                    MetricConfig(class_name=name)
                     for name in ("AUC", "AUCPrecisionRecall", "BinaryAccuracy", "Precision", "Recall", "Calibration")
                 ]
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
 from tfx.types import channel, standard_artifacts
 
 from components.evaluator.component import Evaluator
@@ -46,7 +47,7 @@ def _judgement(task: Task, *names: str) -> Judgement:
     )
 
 
-def _thresholds(config: tfma.EvalConfig) -> set[str]:
+def _thresholds(config: EvalConfig) -> set[str]:
     found = tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config)
     return {key.name for key in found}
 
