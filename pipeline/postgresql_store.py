@@ -52,13 +52,13 @@ def change_texts(message: Message, change: Callable[[str], str]) -> None:
         if is_map:
             _change_map(value, descriptor.message_type.fields_by_name["value"], change)
         elif descriptor.type == descriptor.TYPE_MESSAGE:
-            for one in value if descriptor.label == descriptor.LABEL_REPEATED else [value]:
+            for one in [value] if isinstance(value, Message) else value:
                 change_texts(one, change)
         elif descriptor.type == descriptor.TYPE_STRING:
-            if descriptor.label == descriptor.LABEL_REPEATED:
-                value[:] = [change(one) for one in value]
-            else:
+            if isinstance(value, str):
                 setattr(message, descriptor.name, change(value))
+            else:
+                value[:] = [change(one) for one in value]
 
 
 def _change_map(entries: Any, kind: Any, change: Callable[[str], str]) -> None:

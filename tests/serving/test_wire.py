@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import tensorflow as tf
+from google.protobuf import descriptor_pb2
 from tensorflow.core.framework import tensor_shape_pb2, types_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2, status_pb2
 
@@ -31,6 +32,13 @@ ORIGINALS = {
 }
 
 
+def labels_of(message):
+    """Says of each field whether it is optional or repeated; protobufs differ in how a descriptor tells it."""
+    written = descriptor_pb2.DescriptorProto()
+    message.CopyToProto(written)
+    return {field.name: field.label for field in written.field}
+
+
 def shape_of(field):
     """What decides how a field stands on the wire; a message field by the kind of its entries, for maps."""
     entries = field.message_type
@@ -38,7 +46,7 @@ def shape_of(field):
     inside = tuple(shape_of(entry) for entry in entries.fields) if is_map else ()
     oneof = field.containing_oneof.name if field.containing_oneof else None
     kind = field.TYPE_INT32 if field.type == field.TYPE_ENUM else field.type  # both are the same varint
-    return field.number, kind, field.label, oneof, inside
+    return field.number, kind, labels_of(field.containing_type)[field.name], oneof, inside
 
 
 @pytest.mark.parametrize("ours", ORIGINALS, ids=lambda message: message.DESCRIPTOR.full_name)
