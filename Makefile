@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON
 
 ROOT := $(CURDIR)
+# 3.10 has TFX 1.16; 3.11 to 3.13 have TFX 1.21, which needs glibc 2.39 (docs/platforms.md).
+PYTHON := $(shell cut -d. -f1-2 .python-version)
 UV := .uv/bin/uv
 LOG := .uv/install.log
 READY := .venv/.ready
@@ -142,7 +144,7 @@ protos: $(UV) ## generate the wire messages from data_schemas/wire/*.proto
 .PHONY: sbom
 sbom: .venv ## write the bills of materials (CycloneDX): sbom/python.cdx.json and sbom/page.cdx.json
 	@mkdir -p sbom
-	@.uv/bin/uvx --quiet --python 3.10 --from cyclonedx-bom==7.3.1 cyclonedx-py environment --pyproject pyproject.toml \
+	@.uv/bin/uvx --quiet --python $(PYTHON) --from cyclonedx-bom==7.3.1 cyclonedx-py environment --pyproject pyproject.toml \
 	  --output-reproducible -o sbom/python.cdx.json .venv
 	@cd $(PAGE) && npm sbom --package-lock-only --sbom-format cyclonedx --omit dev >'$(ROOT)/sbom/page.cdx.json'
 	@echo '  sbom/python.cdx.json, sbom/page.cdx.json'
@@ -158,13 +160,15 @@ clean: ## remove what was installed, built or cached; the demo's output stays
 .venv: $(READY) ## build or update the environment (the other commands do it themselves)
 
 $(READY): requirements.txt pyproject.toml setup.py .python-version | $(UV)
-	$(call step,finding Python 3.10,$(UV) python find --no-project 3.10 || $(UV) python install 3.10,$(NO_PYTHON))
-	$(call step,making the environment,test -x .venv/bin/python || $(UV) venv --no-project --python 3.10 .venv)
+	$(call step,finding Python $(PYTHON),$(UV) python find --no-project $(PYTHON) || $(UV) python install $(PYTHON),$(NO_PYTHON))
+	$(call step,making the environment,$(IS_MADE) || $(UV) venv --no-project --clear --python $(PYTHON) .venv)
 	$(call step,installing the locked packages (a few minutes the first time),$(UV) pip sync --compile-bytecode --python .venv/bin/python requirements.txt)
 	$(call step,installing Radflow,$(UV) pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .)
 	@touch $@
 
-NO_PYTHON := No Python 3.10 was found or could be downloaded. Install one: pyenv install 3.10 (https://github.com/pyenv/pyenv)
+IS_MADE = .venv/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PYTHON)")'
+NO_PYTHON = No Python $(PYTHON) was found or could be downloaded. Install one: pyenv install $(PYTHON) (https://github.com/pyenv/pyenv), \
+  or name another in .python-version (docs/platforms.md)
 
 # Another Python than the environment's may make .uv: only pip is wanted of it. Under pyenv, `python3` can be a shim
 # without a version behind it, so the one that works is looked for.
