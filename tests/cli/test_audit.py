@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import datetime, timezone
 
 import pytest
@@ -42,7 +43,7 @@ def serving(tmp_path):
 
 def change(data, statement):
     """Changes the log as whoever owns the file can."""
-    with sqlite3.connect(data / "gateway.db") as connection:
+    with closing(sqlite3.connect(data / "gateway.db")) as connection, connection:
         connection.executescript(
             f"DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete; DROP TRIGGER audit_in_order; {statement}"
         )

@@ -1,6 +1,7 @@
 """`radflow storage` purges and migrates a gateway's storage from outside."""
 
 import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -31,7 +32,7 @@ def data(tmp_path):
 
 
 def cases(data):
-    with sqlite3.connect(data / "gateway.db") as connection:
+    with closing(sqlite3.connect(data / "gateway.db")) as connection, connection:
         return connection.execute("SELECT count(*) FROM cases").fetchone()[0]
 
 
@@ -76,7 +77,7 @@ def test_migrate_makes_the_tables_and_says_so_once(tmp_path, capsys):
 
 
 def test_a_database_of_another_version_is_not_purged(data, capsys):
-    with sqlite3.connect(data / "gateway.db") as connection:
+    with closing(sqlite3.connect(data / "gateway.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     assert main(["storage", "purge", "--data", str(data)]) == 2
     assert "at revision 9999" in capsys.readouterr().err
