@@ -4,9 +4,10 @@
 #   docker build -f deploy/pipeline.Dockerfile -t radflow-pipeline:gpu --build-arg LOCK=pipeline-gpu-requirements.txt .
 #   docker run --rm radflow-pipeline tasks
 #
-# docs/cluster.md says how to bring it to a cluster.
-ARG PYTHON=3.10
-ARG DEBIAN=bookworm
+# docs/cluster.md says how to bring it to a cluster, docs/platforms.md what was tried of it. TFX 1.16 instead of 1.21 comes with
+# --build-arg PYTHON=3.10 --build-arg DEBIAN=bookworm
+ARG PYTHON=3.13
+ARG DEBIAN=trixie
 
 # The whole image: a few locked packages have no wheel, and are compiled here.
 FROM python:${PYTHON}-${DEBIAN} AS build
@@ -17,7 +18,8 @@ RUN python -m venv /opt/radflow
 COPY deploy/pipeline-build-requirements.txt deploy/${LOCK} /src/deploy/
 RUN /opt/radflow/bin/pip install --no-deps --require-hashes --only-binary :all: -r /src/deploy/pipeline-build-requirements.txt \
     && /opt/radflow/bin/pip install --no-deps --require-hashes --no-build-isolation -r /src/deploy/${LOCK}
-# TensorFlow 2.16 does not find CUDA's wheels by itself (tensorflow/tensorflow#63362). Without them the folder is empty.
+# TensorFlow 2.16 does not find CUDA's wheels by itself (tensorflow/tensorflow#63362); a newer one is led to the same files.
+# Without them the folder is empty.
 RUN mkdir /opt/radflow/cuda \
     && find /opt/radflow/lib -path '*/nvidia/*/lib/*.so*' -exec ln -s -t /opt/radflow/cuda {} + \
     && find /opt/radflow/lib -path '*/nvidia/cuda_nvcc/bin/ptxas' -exec ln -s -t /opt/radflow/bin {} +
