@@ -21,6 +21,7 @@ from data_schemas.schema import write_schema
 from data_schemas.served_folder import served_state
 from data_schemas.task import Model, Task
 from data_schemas.task_file import load_task
+from data_schemas.training_cluster import training_cluster
 from imaging.manifest import private_copy, read_manifest
 from imaging.pseudonyms import Pseudonyms
 from imaging.withdrawals import withdrawals_digest
@@ -115,6 +116,7 @@ def prepare_task(
     beam_args: tuple[str, ...] = (),
 ) -> PipelineSettings:
     """Returns what `prepare` returns, for a task that was read already; raises what it raises."""
+    _require_chief()
     rows = read_manifest(manifest, task)
     values = read_hyperparameters(hyperparameters, task) if hyperparameters else None
     found = _find_all_weights(task, values, folder=weights)
@@ -191,6 +193,20 @@ def _require_no_worker() -> None:
         )
 
 
+def _require_chief() -> None:
+    """Raises where TF_CONFIG is wrong, or makes this process a worker other than the first: a run is the first.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    cluster = training_cluster()
+    if cluster and not cluster.chief:
+        raise ConfigurationError(
+            f"TF_CONFIG makes this worker {cluster.index} of {len(cluster.addresses)}, and a run is the first of them: "
+            "start `python -m models.training_worker OUTPUT/unfinished/TASK/training` here, with the run's output"
+        )
+
+
 def _require_known_key(output: Path) -> None:
     """Raises where the key of an output's records is gone: with a fresh one, every patient would be a stranger.
 
@@ -245,6 +261,8 @@ def run(settings: PipelineSettings, *, run_id: str, beam: BeamOptions | None = N
     from pipeline.beam_steps import beam_steps_run_by
     from pipeline.pipeline import create_pipeline
 
+    if training_cluster():  # a process of its own trains, which must find memory left on a GPU
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     compiled = compiler.Compiler().compile(create_pipeline(settings))
     runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     with _no_password_logged(), settings.metadata.used_by_tfx(), beam_steps_run_by(beam or BeamOptions()):

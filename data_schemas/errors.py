@@ -13,6 +13,7 @@
     ├── AuditBroken               7  an entry of an audit log was changed, removed or added by another way
     ├── ModelAltered              8  a version's files are not those that the Pusher wrote
     ├── TrainingDiverged          1  the loss or the scores are no numbers any more; says what to lower
+    ├── TrainingFailed            1  a training on several machines lost one of them; run again to go on
     ├── SearchFailed              1  a search for hyperparameters found none, or lost a worker; run again to go on
     ├── ModelServerError          1  the model server answered with an error
     │   ├── ModelServerAway          it does not answer at all, or not in time
@@ -119,6 +120,10 @@ class ModelAltered(RadflowError):
 
 class TrainingDiverged(RadflowError):
     """The network's scores are no numbers any more."""
+
+
+class TrainingFailed(RadflowError):
+    """A training on several machines could not begin, or a machine of it was lost; what was fitted is kept."""
 
 
 class SearchFailed(RadflowError):

@@ -1,13 +1,11 @@
 """What a network is fitted on: one device, several GPUs, or several machines; and in which number format.
 
-Several GPUs of one machine share each batch (`tf.distribute.MirroredStrategy`). Where TF_CONFIG names a cluster with
-more than one worker, its machines do (`MultiWorkerMirroredStrategy`); each runs the same training on the same data.
+Several GPUs of one machine share each batch (`tf.distribute.MirroredStrategy`). Those of a cluster's machines do where
+its workers ask for it (`MultiWorkerMirroredStrategy`); each runs the same training on the same data.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from data_schemas.errors import ConfigurationError
+from data_schemas.training_cluster import TrainingCluster
 from data_schemas.training_settings import Precision
 
 _BFLOAT16_CAPABILITY, _FLOAT16_CAPABILITY = (8, 0), (7, 0)
@@ -54,15 +53,20 @@ class Devices:
             keras.config.set_dtype_policy(before)
 
 
-def find_devices(precision: Precision = "auto", *, cpu_precision: str = "float32") -> Devices:
-    """Returns what this machine, or the cluster that TF_CONFIG names, has for training.
+def find_devices(
+    precision: Precision = "auto", *, cpu_precision: str = "float32", cluster: TrainingCluster | None = None
+) -> Devices:
+    """Returns what this machine has for training, or a cluster that this process joins.
 
     Args:
         precision: `auto` takes bfloat16 or float16 on GPUs that are fast at it, and `cpu_precision` elsewhere.
         cpu_precision: what the backbone was measured to be fastest in on a CPU that has the format.
+        cluster: what TF_CONFIG names, to be joined; returns when all its machines have. None for this machine alone,
+            whatever TF_CONFIG says.
 
     Raises:
-        ConfigurationError: TF_CONFIG is set and is not what TensorFlow describes, or TensorFlow ran something before.
+        ConfigurationError: the cluster cannot be joined, since TensorFlow ran something before, or does not get the
+            port that TF_CONFIG names.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if precision != "auto":
@@ -71,9 +75,8 @@ def find_devices(precision: Precision = "auto", *, cpu_precision: str = "float32
         chosen = _fast_precision(gpus)
     else:
         chosen = cpu_precision if cpu_precision == "float32" or _cpu_has_bfloat16() else "float32"
-    workers, index = _cluster()
-    if workers > 1:
-        return Devices(_multi_worker(), chosen, chief=index == 0)
+    if cluster is not None:
+        return Devices(_joined(cluster), chosen, chief=cluster.chief)
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return Devices(tf.distribute.MirroredStrategy(), chosen)
     return Devices(tf.distribute.get_strategy(), chosen)
@@ -93,29 +96,16 @@ def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def _cluster() -> tuple[int, int]:
-    """Returns how many workers TF_CONFIG names, and which this process is."""
-    text = os.environ.get("TF_CONFIG", "")
-    if not text.strip():
-        return 1, 0
-    try:
-        config = json.loads(text)
-        workers = len(config.get("cluster", {}).get("worker", ())) + len(config.get("cluster", {}).get("chief", ()))
-        task = config.get("task", {})
-        first_worker = len(config.get("cluster", {}).get("chief", ()))
-        return max(1, workers), int(task.get("index", 0)) + (first_worker if task.get("type") == "worker" else 0)
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ConfigurationError(
-            'TF_CONFIG is no cluster: unset it, or give JSON such as {"cluster": {"worker": ["HOST:PORT", ...]}, '
-            '"task": {"type": "worker", "index": 0}}'
-        ) from error
-
-
-def _multi_worker() -> tf.distribute.Strategy:
+def _joined(cluster: TrainingCluster) -> tf.distribute.Strategy:
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise ConfigurationError(
-            f"TF_CONFIG names several workers, and they cannot be joined ({error}); the training must be the first "
-            "thing that its process does with TensorFlow: run the Trainer as a process of its own, or unset TF_CONFIG"
+            f"the cluster of TF_CONFIG cannot be joined ({error}); that must be the first thing that a process does "
+            "with TensorFlow: start a worker as a process of its own"
+        ) from error
+    except tf.errors.OpError as error:
+        raise ConfigurationError(
+            f"the cluster of TF_CONFIG cannot be joined ({error.message}); this machine should be "
+            f"{cluster.addresses[cluster.index]}, and nothing else listen there"
         ) from error

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from data_schemas.errors import TrainingDiverged
 from data_schemas.task import Task
+from data_schemas.training_cluster import TrainingCluster
 from models.augmentation import make_augment, make_mixup
 from models.backbones import BACKBONES
 from models.devices import Devices, find_devices
@@ -102,9 +103,10 @@ def train(
     ).run()
 
 
-def task_devices(task: Task) -> Devices:
-    """Returns what a task's network is fitted on here; must come before anything else that TensorFlow does."""
-    return find_devices(task.training.precision, cpu_precision=BACKBONES[task.model.backbone].cpu_precision)
+def task_devices(task: Task, *, cluster: TrainingCluster | None = None) -> Devices:
+    """Returns what a task's network is fitted on: here, or on a cluster, which is joined before TensorFlow is used."""
+    row = BACKBONES[task.model.backbone]
+    return find_devices(task.training.precision, cpu_precision=row.cpu_precision, cluster=cluster)
 
 
 class _Training:
@@ -134,7 +136,9 @@ class _Training:
 
     def run(self) -> Trained:
         phases, first = self._phases(), self._state.phase
-        if self._state.history:
+        for number in range(len(self._state.history)):
+            self._log(number)
+        if self._state.history and not (first == len(phases) - 1 and self._state.phase_over):
             last = self._state.history[-1]
             PROGRESS.info("going on after epoch %d of %s, where a training was stopped", last["epoch"], last["phase"])
         for index, phase in enumerate(phases[first:], first):
@@ -259,8 +263,13 @@ class _Training:
             "%s, epoch %d of %d: loss %.3f, eval loss %.3f, eval AUC %.3f, at most %s left",
             phase.name, row["epoch"], phase.epochs, row["loss"], row["eval_loss"], row["eval_auc"], _duration(left),
         )  # fmt: skip
+        self._log(len(self._state.history) - 1)
+
+    def _log(self, number: int) -> None:
+        """Writes a row of the history, from 0, as an epoch of TensorBoard's, from 1."""
         if self._logs:
-            with self._logs.as_default(step=len(self._state.history)):
+            row = self._state.history[number]
+            with self._logs.as_default(step=number + 1):
                 for name in ("loss", "eval_loss", "eval_auc", "eval_average_precision", "learning_rate"):
                     tf.summary.scalar(name, row[name])
             self._logs.flush()

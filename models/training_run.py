@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from importlib import metadata
@@ -29,6 +30,7 @@ from data_schemas.model_files import (
 )
 from data_schemas.task import Task
 from data_schemas.task_file import task_from_json, task_to_json
+from data_schemas.training_cluster import ELSEWHERE, WORKERS_VARIABLE, training_cluster
 from evaluation.calibration import calibrated_logits, to_probabilities
 from evaluation.decision_rules import CalibrationCases, fit_decision_rules
 from evaluation.prevalence import carried, complete, logit_shift
@@ -38,7 +40,8 @@ from models.export import export_model
 from models.fitting import Forward
 from models.scope import ScopeModel, fit_scope, scope_scores
 from models.split_data import PROGRESS, SplitData, load_split
-from models.training import Trained, task_devices, train
+from models.training import Trained, train
+from models.training_parallel import train_on_cluster
 from models.training_summary import write_training_data
 from models.tuning_space import apply_hyperparameters
 
@@ -57,7 +60,7 @@ def run_training(fn_args: Any) -> None:
     task = task_from_json(config["task"])
     if fn_args.hyperparameters:
         task = apply_hyperparameters(task, fn_args.hyperparameters["values"])
-    devices = task_devices(task)  # before anything else is done with TensorFlow
+    cluster, elsewhere = training_cluster(), os.environ.get(WORKERS_VARIABLE) == ELSEWHERE
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     run_folder = Path(fn_args.model_run_dir)
     run_folder.mkdir(parents=True, exist_ok=True)
@@ -68,18 +71,17 @@ def run_training(fn_args: Any) -> None:
         splits = read_splits(fn_args, transform, task, Path(scratch), names=("train", "eval", "calibration"))
         counts = ", ".join(f"{len(splits[name])} to {what}" for name, what in _USES.items())
         PROGRESS.info("images: %s", counts)
+        fitted_on = splits["train"], splits["eval"]
+        weights_file = Path(weights) if weights else None
+        if cluster or elsewhere:  # what follows finds the training ended, and takes up its state
+            train_on_cluster(
+                task, fitted_on, cluster=None if elsewhere else cluster, weights=weights_file, state_folder=state_folder
+            )
         trained = train(
-            task,
-            splits["train"],
-            splits["eval"],
-            weights=Path(weights) if weights else None,
-            devices=devices,
-            state_folder=state_folder,
-            log_folder=run_folder / LOG_FOLDER if devices.chief else None,
+            task, *fitted_on, weights=weights_file, state_folder=state_folder, log_folder=run_folder / LOG_FOLDER
         )
-        if devices.chief:  # of several workers, whose weights are all the same
-            _keep(trained, splits, fn_args=fn_args, transform=transform, task=task)
-            shutil.rmtree(state_folder, ignore_errors=True)
+        _keep(trained, splits, fn_args=fn_args, transform=transform, task=task)
+        shutil.rmtree(state_folder, ignore_errors=True)
 
 
 def _keep(

@@ -73,6 +73,12 @@ class TrainingState:
             return None
 
 
+def state_bytes(folder: Path) -> bytes:
+    """Returns the state's file as it is; nothing where there is none."""
+    path = folder / _FILE
+    return path.read_bytes() if path.is_file() else b""
+
+
 def _listed(saved: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
     count = sum(1 for key in saved if key.startswith(f"{name}/"))
     return [saved[f"{name}/{index}"] for index in range(count)]

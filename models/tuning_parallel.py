@@ -6,12 +6,10 @@ variables say who is who, and `python -m models.tuning_worker FOLDER` is a worke
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
@@ -20,20 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
 from data_schemas.errors import SearchFailed
 from data_schemas.task import Task
-from data_schemas.task_file import task_from_json, task_to_json
-from models.split_data import SplitData
+from models.worker_job import Splits, write_job
+from models.worker_process import start_worker, stop_workers
 
 PROGRESS = logging.getLogger("radflow.progress")
-Splits = tuple[SplitData, SplitData]
 _LOOPBACK = "127.0.0.1"
 _POLL_S = 0.2
-_STOP_TIMEOUT_S = 10.0
 
 
 def run_workers(oracle: Any, handed: Path, task: Task, splits: Splits, weights: Mapping[str, str]) -> None:
@@ -69,32 +64,6 @@ def say_where_to_join(handed: Path, task: Task, splits: Splits, weights: Mapping
     )  # fmt: skip
 
 
-def write_job(folder: Path, task: Task, splits: Splits, weights: Mapping[str, str]) -> None:
-    """Writes what a worker needs; the images as files that workers map into memory, and so share."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, split in enumerate(splits):
-        np.save(folder / f"images_{number}.npy", split.images)
-        np.save(folder / f"labels_{number}.npy", split.labels)
-    named = [{"example_ids": split.example_ids, "patients": split.patients} for split in splits]
-    job = {"task": task_to_json(task), "weights": dict(weights), "splits": named}
-    (folder / "job.json").write_text(json.dumps(job))
-
-
-def read_job(folder: Path) -> tuple[Task, Splits, dict[str, str]]:
-    """Returns task, splits and weights that `write_job` wrote."""
-    job = json.loads((folder / "job.json").read_text())
-    train, held_out = (
-        SplitData(
-            np.load(folder / f"images_{number}.npy", mmap_mode="r"),
-            np.load(folder / f"labels_{number}.npy"),
-            tuple(named["example_ids"]),
-            tuple(named["patients"]),
-        )
-        for number, named in enumerate(job["splits"])
-    )
-    return task_from_json(job["task"]), (train, held_out), job["weights"]
-
-
 @contextmanager
 def _chief(oracle: Any) -> Iterator[int]:
     """Answers workers on a free port of the loopback, for as long as the block lasts; gives the port."""
@@ -113,15 +82,13 @@ def _chief(oracle: Any) -> Iterator[int]:
 def _workers(job: Path, *, count: int, port: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Starts workers, and stops those that still run when the block ends, however it ends."""
     workers: list[subprocess.Popen[bytes]] = []
-    # Of an open standard input, a worker sees the end when this process is killed.
-    command = [sys.executable, "-m", "models.tuning_worker", "--with-parent", str(job)]
     try:
         for number in range(count):
             environment = os.environ | worker_environment(number, count=count, port=port)
-            workers.append(subprocess.Popen(command, stdin=subprocess.PIPE, env=environment))
+            workers.append(start_worker("models.tuning_worker", str(job), environment=environment))
         yield workers
     finally:
-        _stop(workers)
+        stop_workers(workers)
 
 
 def worker_environment(
@@ -176,16 +143,3 @@ def _wait(workers: Sequence[subprocess.Popen[bytes]]) -> None:
         if all(code == 0 for code in codes):
             return
         time.sleep(_POLL_S)
-
-
-def _stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:
-    for worker in workers:
-        worker.terminate()
-    for worker in workers:
-        try:
-            worker.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
-        if worker.stdin:
-            worker.stdin.close()

@@ -10,9 +10,10 @@ import argparse
 import logging
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
+
+from models.worker_process import WITH_PARENT, end_with_parent
 
 _VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 _USAGE = 2
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m models.tuning_worker", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="what the chief wrote for its workers")
-    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
+    parser.add_argument(WITH_PARENT, action="store_true", help="end when standard input does")
     arguments = parser.parse_args(argv)
     missing = [name for name in _VARIABLES if name not in os.environ]
     if missing or not (arguments.folder / "job.json").is_file():
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tuning_worker: {what}; the chief says what to start", file=sys.stderr)  # noqa: T201  # it is a command
         return _USAGE
     if arguments.with_parent:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        end_with_parent()
     try:
         _work(arguments.folder)
     except KeyboardInterrupt:
@@ -45,18 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(folder: Path) -> None:
     from models.tuning import TaskTuner
-    from models.tuning_parallel import read_job
+    from models.worker_job import read_job
 
     logging.basicConfig(level=logging.INFO, format=f"{os.environ['KERASTUNER_TUNER_ID']}: %(message)s")
     task, splits, weights = read_job(folder)
     TaskTuner(task, splits, weights=weights, folder=folder).search()
-
-
-def _end_with_parent() -> None:
-    # Not `sys.stdin.read`, whose lock this thread would hold when the interpreter shuts down.
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ import models.tuning
 from data_schemas.errors import SearchFailed
 from models import tuning_worker
 from models.tuning import TaskTuner
-from models.tuning_parallel import read_job, worker_environment, write_job
+from models.tuning_parallel import worker_environment
+from models.worker_job import read_job, write_job
 from tests.models.searches import StandIn, search_task, tiny_splits
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,63 @@
+"""Machines of a training that are processes of this one: free ports, what TF_CONFIG says on each, and workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def tf_configs(count: int = 2) -> list[str]:
+    """Returns TF_CONFIG of each of so many machines, which are all this one."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    return [
+        json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+        for index in range(count)
+    ]
+
+
+@contextmanager
+def worker(folder: Path, tf_config: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Starts a worker as its user would; one that still runs is killed when the block ends."""
+    environment = os.environ | {"TF_CONFIG": tf_config, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "models.training_worker", str(folder)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 180) -> None:
+    """Waits until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.1)
+
+
+def training_processes(folder: Path) -> list[int]:
+    """Returns the process ids of the workers of a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has just ended
+            continue
+        if b"models.training_worker" in words and str(folder).encode() in words:
+            found.append(int(process.name))
+    return found
