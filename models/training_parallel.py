@@ -129,7 +129,7 @@ def _follow(path: Path, *, chief: subprocess.Popen[bytes] | None, join_s: float)
         TrainingFailed, ConfigurationError: as `train_on_cluster`.
     """
     notes, heard, said = NoteReader(path), time.monotonic(), ""
-    limit = join_s
+    limit = join_s + _SILENCE_S  # where workers do not come, the chief knows which
     for count in itertools.count():
         path.with_name(ALIVE_FILE).write_text(str(count))
         status = chief.poll() if chief else None  # looked at before what it said last is read

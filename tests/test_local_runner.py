@@ -13,6 +13,7 @@ import local_runner
 from data_schemas.errors import ConfigurationError
 from imaging.manifest import read_manifest
 from models.backbones import BACKBONES
+from tests.models.clusters import tf_configs
 from tests.models.tasks import demo_task
 
 
@@ -141,6 +142,21 @@ def test_a_space_with_a_value_that_no_task_may_have_stops_before_any_work(manife
     with pytest.raises(ConfigurationError, match=r"mend tuning\.loss in the task"):
         local_runner.prepare(task, manifest, output=tmp_path / "output")
     assert not (tmp_path / "output").exists()
+
+
+def test_a_run_is_the_first_machine_of_a_cluster_and_no_other(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tf_configs()
+    monkeypatch.setenv("TF_CONFIG", second)
+    with pytest.raises(ConfigurationError, match=r"makes this worker 1 of 2, and a run is the first.*training_worker"):
+        local_runner.prepare("synthetic_chest", manifest, output=tmp_path / "output")
+    monkeypatch.setenv("TF_CONFIG", "{")
+    with pytest.raises(ConfigurationError, match="TF_CONFIG is no cluster"):
+        local_runner.prepare("synthetic_chest", manifest, output=tmp_path / "output")
+    assert not (tmp_path / "output").exists()
+    monkeypatch.setenv("TF_CONFIG", first)
+    local_runner.prepare("synthetic_chest", manifest, output=tmp_path / "output")
 
 
 def test_a_run_in_the_environment_of_a_worker_is_refused_and_as_a_chief_it_is_not(

@@ -1,25 +1,18 @@
-"""Trains a small network in a process of its own: `distributed_training.py MODE WEIGHTS OUT [WORKER PORT PORT]`.
+"""Trains a small network in a process of its own: `distributed_training.py MODE WEIGHTS OUT`.
 
-MODE is `single`, `mirrored` (two virtual CPUs) or `workers` (one of two processes). OUT receives weights and eval
-logits.
+MODE is `single` or `mirrored` (two virtual CPUs). OUT receives weights and eval logits.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 
 
-def main(mode: str, weights: str, out: str, *worker: str) -> None:
+def main(mode: str, weights: str, out: str) -> None:
     """Trains and writes what came out."""
-    if worker:
-        addresses = [f"127.0.0.1:{port}" for port in worker[1:]]
-        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": int(worker[0])}}
-        os.environ["TF_CONFIG"] = json.dumps(cluster)
     import tensorflow as tf
 
     from models.devices import Devices, find_devices
@@ -42,7 +35,7 @@ def main(mode: str, weights: str, out: str, *worker: str) -> None:
     state = Path(out).with_suffix(".state")
     split = quarter_split(1), quarter_split(2)
     trained = train(task, *split, weights=Path(weights), devices=devices, state_folder=state)
-    assert state.exists() == devices.chief
+    assert state.exists()
     values = {f"w{index}": value for index, value in enumerate(trained.network.model.get_weights())}
     np.savez(out, logits=trained.eval_logits, losses=[row["loss"] for row in trained.history], **values)
 

@@ -1,9 +1,8 @@
-"""Devices: what is chosen, and that two devices or two processes come to the weights of one."""
+"""Devices: what is chosen, and that two devices come to the weights of one."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +12,12 @@ import pytest
 import tensorflow as tf
 
 from data_schemas.errors import ConfigurationError
+from data_schemas.training_cluster import TrainingCluster
 from models import devices
 from models.devices import Devices, _cpu_has_bfloat16, _fast_precision, find_devices
 from models.network import build_network
 from models.training import train
+from tests.models.clusters import tf_configs
 from tests.models.splits import SIZE, quarter_split
 from tests.models.tasks import demo_task
 
@@ -72,17 +73,6 @@ def test_two_devices_come_to_the_weights_of_one(weights: Path, single: dict, tmp
     _assert_same(tmp_path / "out.npz", single)
 
 
-def test_two_processes_come_to_the_weights_of_one(weights: Path, single: dict, tmp_path: Path) -> None:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        ports = first.getsockname()[1], second.getsockname()[1]
-    outs = [tmp_path / "0.npz", tmp_path / "1.npz"]
-    _finished(*(_start("workers", weights, out, index, *ports) for index, out in enumerate(outs)))
-    for out in outs:
-        _assert_same(out, single)
-
-
 def test_one_device_and_float32_without_gpus() -> None:
     found = find_devices()
     assert (found.replicas, found.precision, found.chief) == (1, "float32", True)
@@ -114,19 +104,20 @@ def test_the_least_able_gpu_decides(
     assert _fast_precision(["a", "b"]) == precision
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"cluster": 3}'])
-def test_a_wrong_cluster_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(ConfigurationError, match="TF_CONFIG is no cluster"):
-        find_devices()
+CLUSTER = TrainingCluster(("127.0.0.1:1", "127.0.0.1:2"), index=0)
 
 
 def test_a_cluster_that_is_joined_too_late_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     tf.constant(1.0) + 1.0
-    workers = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}'
-    monkeypatch.setenv("TF_CONFIG", workers)
+    monkeypatch.setenv("TF_CONFIG", tf_configs()[0])
     with pytest.raises(ConfigurationError, match="first"):
-        find_devices()
+        find_devices(cluster=CLUSTER)
+
+
+def test_what_trains_here_alone_does_not_look_at_tf_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", tf_configs()[1])
+    found = find_devices()
+    assert (found.replicas, found.chief) == (1, True)
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])

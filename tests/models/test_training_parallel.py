@@ -117,6 +117,7 @@ def test_two_machines_come_to_loss_and_weights_of_one_with_the_same_global_batch
     np.testing.assert_allclose(together.eval_logits, alone.eval_logits, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.clusters
 @pytest.mark.parametrize("victim", ["another machine's", "the chief"])
 def test_a_lost_worker_ends_the_run_in_words_and_the_next_goes_on(victim: str, weights: Path, tmp_path: Path) -> None:
     first, second = tf_configs()
@@ -160,6 +161,7 @@ def test_a_worker_that_does_not_come_is_named(weights: Path, tmp_path: Path) -> 
     assert not (tmp_path / HANDED).exists() and training_processes(tmp_path) == []
 
 
+@pytest.mark.clusters
 def test_workers_that_somebody_else_starts_train_for_a_trainer_that_is_none_of_them(
     weights: Path, tmp_path: Path
 ) -> None:
@@ -210,6 +212,7 @@ def test_a_chief_that_falls_silent_is_given_up(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "notes").touch()
     writer = NoteWriter(tmp_path / "notes")
     writer.emit(logging.makeLogRecord({"levelno": logging.INFO, "msg": "epoch %d", "args": (3,)}))
+    writer._over.set()  # as if its process had been killed
     with pytest.raises(TrainingFailed, match=r"said nothing for 0 s; the last that it said was: epoch 3"):
         training_parallel._follow(tmp_path / "notes", chief=None, join_s=60)
 

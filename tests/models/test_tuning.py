@@ -26,6 +26,7 @@ from models.split_data import SplitData
 from models.tuning import TaskTuner
 from models.tuning_oracle import open_oracle
 from models.tuning_run import search_digest
+from tests.models.clusters import tf_configs
 from tests.models.searches import StandIn, search_task, tiny_splits
 
 ALGORITHMS = ("random", "bayesian", "hyperband")
@@ -313,3 +314,10 @@ def test_a_process_killed_in_a_trial_goes_on_and_every_trial_ends_once(tmp_path:
     assert notes[5] == interrupted[4]  # the one that was killed is the first to be run again, with its seed and values
     results = TuningResults.model_validate(json.loads((tmp_path / "results.json").read_text()))
     assert [(trial.number, trial.status) for trial in results.trials] == [(n, "completed") for n in (1, 2, 3, 4, 5)]
+
+
+def test_a_cluster_of_trainings_is_nothing_to_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", tf_configs()[0])
+    tuner = TaskTuner(search_task(max_trials=1), tiny_splits(), weights={}, folder=tmp_path)
+    tuner.search()  # really trains
+    assert [trial.status for trial in tuner.results().trials] == ["completed"]
