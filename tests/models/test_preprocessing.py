@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import schema_utils
-from tfx_bsl.public import tfxio
 
 from data_schemas import features
 from data_schemas.schema import build_schema
 from data_schemas.task import Task
-from data_schemas.task_file import task_to_json
-from data_schemas.wire import example_pb2
-from imaging.canonical import encode_png
-from imaging.quality import quality_features
-from models.preprocessing import preprocessing_fn
+from tests.models.records import record, write_transform
 from tests.models.tasks import demo_task, multi_label_task
 
 pytestmark = pytest.mark.pipeline
@@ -30,25 +21,9 @@ pytestmark = pytest.mark.pipeline
 SIDE = 16
 
 
-def _record(image: np.ndarray, task: Task, **values: Any) -> bytes:
-    """Returns a record with every feature that the schema wants: those of `values`, measured ones, or fillers."""
-    given = {features.IMAGE: [encode_png(image)], **quality_features(image, task.intensity), **values}
-    example = example_pb2.Example()
-    for feature in build_schema(task).feature:
-        kind = {1: "bytes_list", 2: "int64_list", 3: "float_list"}[feature.type]
-        filler = [] if feature.name == features.AGE_YEARS else {1: [b"unknown"], 2: [1], 3: [0.0]}[feature.type]
-        getattr(example.features.feature[feature.name], kind).value.extend(given.get(feature.name, filler))
-    return example.SerializeToString()
-
-
 def _transform(records: list[bytes], task: Task, scratch: Path) -> dict[str, np.ndarray]:
     """Analyzes records as `train`, and returns them transformed by the graph that this gave."""
-    source = tfxio.TFExampleBeamRecord(physical_format="inmem", telemetry_descriptors=[], schema=build_schema(task))
-    function = partial(preprocessing_fn, custom_config={"task": task_to_json(task)})
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(scratch / "temporary")):
-        raw = pipeline | beam.Create(records) | source.BeamSource()
-        analyzed = (raw, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(function)
-        analyzed | tft_beam.WriteTransformFn(str(scratch / "graph"))
+    write_transform(records, task, scratch)
     output = tft.TFTransformOutput(str(scratch / "graph"))
     parsed = tf.io.parse_example(
         tf.constant(records), schema_utils.schema_as_feature_spec(build_schema(task)).feature_spec
@@ -64,7 +39,7 @@ def _images(count: int) -> list[np.ndarray]:
 def test_standardized_images_have_mean_0_and_deviation_1_over_train(tmp_path: Path) -> None:
     task = demo_task(image={"size": (SIDE, SIDE), "normalization": "standardized"}, training={"augmentation": {}})
     images = _images(6)
-    found = _transform([_record(image, task, label=[b"nodule"]) for image in images], task, tmp_path)
+    found = _transform([record(image, task, label=[b"nodule"]) for image in images], task, tmp_path)
     found = found[features.TRANSFORMED_IMAGE]
     assert found.shape == (6, SIDE, SIDE, 1)
     assert found.mean() == pytest.approx(0, abs=1e-4)
@@ -74,12 +49,12 @@ def test_standardized_images_have_mean_0_and_deviation_1_over_train(tmp_path: Pa
 def test_labels_become_indices_in_the_tasks_order_and_a_stranger_minus_one(tmp_path: Path) -> None:
     task = demo_task(image={"size": (SIDE, SIDE)})
     labels = [b"cavity", b"cavity", b"cavity", b"nodule", b"normal", b"lump"]
-    records = [_record(image, task, label=[label]) for image, label in zip(_images(6), labels, strict=True)]
+    records = [record(image, task, label=[label]) for image, label in zip(_images(6), labels, strict=True)]
     found = _transform(records, task, tmp_path)[features.TRANSFORMED_LABEL]
     np.testing.assert_array_equal(found, [[2], [2], [2], [1], [0], [-1]])
 
 
 def test_findings_keep_their_order_and_unknown_stays_minus_one(tmp_path: Path) -> None:
     task = multi_label_task(image={"size": (SIDE, SIDE)})
-    found = _transform([_record(_images(1)[0], task, findings=[1, -1])], task, tmp_path)
+    found = _transform([record(_images(1)[0], task, findings=[1, -1])], task, tmp_path)
     np.testing.assert_array_equal(found[features.TRANSFORMED_LABEL], [[1, -1]])
