@@ -261,14 +261,19 @@ def run(settings: PipelineSettings, *, run_id: str, beam: BeamOptions | None = N
     from pipeline.beam_steps import beam_steps_run_by
     from pipeline.pipeline import create_pipeline
 
-    if training_cluster():  # a process of its own trains, which must find memory left on a GPU
-        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    _leave_gpu_memory()
     compiled = compiler.Compiler().compile(create_pipeline(settings))
     runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     with _no_password_logged(), settings.metadata.used_by_tfx(), beam_steps_run_by(beam or BeamOptions()):
         LocalDagRunner().run_with_ir(compiled)
     # By now, servers have had time to load what was pushed: most often there is nothing to wait for.
     settle_models_config(settings.output / "serving")
+
+
+def _leave_gpu_memory() -> None:
+    """Lets TensorFlow take no more of a GPU than it uses where, of several machines, another process here trains."""
+    if training_cluster():
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 @contextmanager
@@ -326,6 +331,7 @@ def main() -> None:
                 f"the `tfx` command names runs itself, so that those of several outputs could not be told apart in "
                 f"{settings.metadata}: use `radflow run`"
             )
+        _leave_gpu_memory()
         with beam_steps_run_by(beam):
             LocalDagRunner().run(create_pipeline(settings))
         settle_models_config(settings.output / "serving")

@@ -84,6 +84,11 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         help="a Kubernetes secret's key that every step has in its environment; may be given again",
     )
     cluster.add_argument(
+        "--training-job",
+        action="store_true",
+        help="the Trainer hands the training to the workers of a TFJob that you start (deploy/kubeflow/training)",
+    )
+    cluster.add_argument(
         "--beam", default="", metavar="ARGUMENTS", help="arguments of Beam's runner, quoted: '--runner=FlinkRunner ...'"
     )
 
@@ -136,4 +141,5 @@ def _options(arguments: argparse.Namespace) -> ClusterOptions:
         resources=dict(map(read_resources, arguments.resources)),
         secrets=tuple(map(read_secret, arguments.secret)),
         volumes=tuple(map(read_volume, arguments.volume)),
+        training_job=arguments.training_job,
     )

@@ -72,6 +72,7 @@ class ClusterOptions:
         resources: by step, or `ALL_STEPS`.
         secrets: as environment variables.
         volumes: mounted into every step.
+        training_job: the Trainer hands the training to workers that somebody else starts, and waits for them.
     """
 
     image: str = IMAGE
@@ -82,6 +83,7 @@ class ClusterOptions:
     resources: Mapping[str, Resources] = field(default_factory=dict)
     secrets: Sequence[Secret] = ()
     volumes: Sequence[Volume] = ()
+    training_job: bool = False
 
 
 def read_root(text: str) -> str:

@@ -16,6 +16,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner
 from tfx.orchestration.pipeline import Pipeline
 
 from data_schemas.errors import ConfigurationError
+from data_schemas.training_cluster import ELSEWHERE, WORKERS_VARIABLE
 from pipeline.kubeflow.found import FOUND_PREFIX, names_in
 from pipeline.kubeflow.options import ALL_STEPS, ClusterOptions, Resources
 from pipeline.pipeline import create_pipeline
@@ -24,7 +25,7 @@ from pipeline.settings import PipelineSettings
 PREPARE, SETTLE = "Prepare", "Settle"
 """The steps that only a cluster has."""
 
-_PUSHER = "Pusher"
+_TRAINER, _PUSHER = "Trainer", "Pusher"
 _STEP = ("python", "-m", "pipeline.kubeflow.step")
 _GPU = "nvidia.com/gpu"
 _TEXT = {"parameterType": "STRING"}
@@ -92,6 +93,8 @@ class ClusterRunner(tfx_runner.KubeflowV2DagRunner):
         _add_step(spec, PREPARE, self._prepare, image=self._options.image, after=(), outputs=self._found)
         _add_step(spec, SETTLE, self._settle, image=self._options.image, after=(_PUSHER,), outputs=())
         _set_resources(spec, self._options.resources)
+        if self._options.training_job:
+            _container(spec, _TRAINER)["env"] += [{"name": WORKERS_VARIABLE, "value": ELSEWHERE}]
         spec["defaultPipelineRoot"] = self._options.root
 
 

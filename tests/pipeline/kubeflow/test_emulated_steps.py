@@ -13,6 +13,7 @@ import kubeflow_runner
 from data_schemas.task_file import load_task
 from imaging.synthetic import write_sample
 from pipeline.kubeflow.options import ClusterOptions
+from tests.models.clusters import tf_configs, worker
 from tests.pipeline.conftest import write_task
 from tests.pipeline.kubeflow.emulator import Cluster, StepError
 
@@ -25,9 +26,11 @@ def sample_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sample(tmp_path_factory.mktemp("sample"), studies=STUDIES, seed=7)
 
 
-def cluster(folder: Path, manifest: Path, root: str, **changes: Any) -> Cluster:
+def cluster(folder: Path, manifest: Path, root: str, *, training_job: bool = False, **changes: Any) -> Cluster:
     """Returns a cluster with a compiled pipeline; its volume is `folder/volume`."""
-    options = ClusterOptions(root=root, output=folder / "volume" / "radflow", manifest=manifest)
+    options = ClusterOptions(
+        root=root, output=folder / "volume" / "radflow", manifest=manifest, training_job=training_job
+    )
     task = load_task(str(write_task(folder / "task.yaml", **changes)))
     kubeflow_runner.compile_pipeline(task, options, folder / "pipeline.yaml")
     return Cluster(folder / "pipeline.yaml", folder)
@@ -81,6 +84,23 @@ def test_every_step_runs_until_a_model_is_pushed(form: str, sample_manifest: Pat
     assert again.outputs["Champion"]["artifacts"]["champion"]["metadata"]["version"] == "1"
     assert again.outputs["Pusher"]["artifacts"]["pushed_model"]["metadata"]["already_served"] == 1
     assert [path.name for path in served.parent.iterdir() if path.name.isdigit()] == ["1"]
+
+
+@pytest.mark.clusters
+def test_the_trainer_waits_for_workers_of_a_training_job(sample_manifest: Path, tmp_path: Path) -> None:
+    ours = cluster(tmp_path, sample_manifest, "minio://mlpipeline/radflow", training_job=True)
+    unfinished = tmp_path / "volume" / "radflow" / "unfinished" / "synthetic_chest" / "training"
+    first, second = tf_configs()
+    with (
+        worker(unfinished, first, tmp_path / "log0") as chief,
+        worker(unfinished, second, tmp_path / "log1") as other,
+    ):
+        steps = ours.order()
+        run = ours.run("run-1", *steps[: steps.index("Trainer") + 1])
+        assert (chief.wait(60), other.wait(60)) == (0, 0)
+    assert run.executed[-1] == "Trainer" and list(unfinished.iterdir()) == []
+    model = tmp_path / "store/minio/mlpipeline/radflow/synthetic-chest/run-1/Trainer/model"
+    assert (model / "Format-Serving" / "saved_model.pb").is_file()
 
 
 @pytest.mark.clusters
