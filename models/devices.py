@@ -6,7 +6,7 @@ its workers ask for it (`MultiWorkerMirroredStrategy`); each runs the same train
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,16 +30,31 @@ class Devices:
         strategy: TensorFlow's distribution strategy; the default one is a single device.
         precision: Keras' dtype policy; weights are float32 under each of them.
         chief: this process writes what is kept; of several workers the first.
+        workers: processes that train together.
     """
 
     strategy: tf.distribute.Strategy
     precision: str
     chief: bool = True
+    workers: int = 1
 
     @property
     def replicas(self) -> int:
         """Copies of the network that share each batch."""
         return int(self.strategy.num_replicas_in_sync)
+
+    def of_chief(self, values: Sequence[float]) -> list[float]:
+        """Returns the chief's values, given each worker's own: what is decided by them is decided by all alike."""
+        if self.workers == 1:
+            return list(values)
+
+        def first(own: tf.Tensor) -> tf.Tensor:
+            replica = tf.distribute.get_replica_context()
+            counts = tf.equal(replica.replica_id_in_sync_group, 0)
+            return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(counts, own, tf.zeros_like(own)))
+
+        shared = tf.function(lambda own: self.strategy.run(first, (own,)))(tf.constant(values, tf.float64))
+        return [float(one) for one in self.strategy.experimental_local_results(shared)[0]]
 
     @contextmanager
     def building(self) -> Iterator[None]:
@@ -76,7 +91,7 @@ def find_devices(
     else:
         chosen = cpu_precision if cpu_precision == "float32" or _cpu_has_bfloat16() else "float32"
     if cluster is not None:
-        return Devices(_joined(cluster), chosen, chief=cluster.chief)
+        return Devices(_joined(cluster), chosen, chief=cluster.chief, workers=len(cluster.addresses))
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return Devices(tf.distribute.MirroredStrategy(), chosen)
     return Devices(tf.distribute.get_strategy(), chosen)

@@ -222,14 +222,15 @@ class _Training:
         with fitting.averaged():
             logits = self._forward(self._eval.images)
             self._refuse_divergence(phase, epoch, logits)
-            row = {
-                "phase": phase.name,
-                "epoch": epoch,
+            found = {
                 "loss": loss,
                 **eval_metrics(self._eval.labels, logits, loss=self._loss, task=self._task),
                 "learning_rate": fitting.learning_rate,
                 "seconds": time.monotonic() - started,
             }
+            # Workers round otherwise, and know BatchNorm's statistics of their own share: the chief says what is best.
+            agreed = dict(zip(found, self._devices.of_chief(list(found.values())), strict=True))
+            row = {"phase": phase.name, "epoch": epoch, **agreed}
             self._keep_best(row)
         self._state.epoch = epoch
         return row
