@@ -8,6 +8,7 @@ the first of them, the chief, keeps its state there, and the others write nothin
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         cluster = training_cluster()
         if cluster is None:
             raise ConfigurationError("TF_CONFIG names no cluster of several machines: set it, other on each of them")
-        from models.training_member import take_part  # loads TensorFlow
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow says would hide what is said here
+        from models.training_member import take_part
 
         take_part(arguments.folder, cluster, wait_s=60 * arguments.wait_minutes)
     except RadflowError as error:
