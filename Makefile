@@ -62,7 +62,7 @@ test-load: .venv ## minutes of requests to the model server and of uploads to th
 	@$(PYTEST) -q -m load --timeout 2400
 
 .PHONY: test-clusters
-test-clusters: .venv ## run the pipeline's steps on clusters emulated on this machine: Kubeflow's and Beam's
+test-clusters: .venv ## run steps and trainings on clusters emulated on this machine: Kubeflow's, Beam's, TensorFlow's
 	@$(PYTEST) -q -m clusters --timeout 2400
 
 .PHONY: test-faults
