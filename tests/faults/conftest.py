@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import tensorflow as tf
 from data_schemas.digests import check_digests
 from data_schemas.served_folder import versions
 from imaging.synthetic import write_sample
+from tests.json_leaves import leaves
 from tests.pipeline.conftest import Finished, radflow, write_task
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +28,10 @@ NODES = (
     "Trainer", "Evaluator", "ServingCanary", "Pusher", "StressTest", "ModelReport",
 )  # fmt: skip
 """In the order in which TFX's local runner takes them."""
-_COMPARED = ("assets.extra/description.json", "assets.extra/evaluation.json", "assets.extra/training_patients.json")
+_COMPARED = ("assets.extra/description.json", "assets.extra/training_patients.json")
+_EVALUATION = "assets.extra/evaluation.json"
+_SINGLE = 1e-5
+"""How far numbers of two evaluations of one model may differ: a score depends on which records share its batch."""
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _KEY = "private/pseudonym.key"
 
@@ -83,6 +88,15 @@ class Place:
         assert len(names) > 20
         values = {name: np.asarray(variables.get_tensor(name)).tobytes() for name in names}
         return values | {name: (found[1] / name).read_bytes() for name in _COMPARED}
+
+    def ends_in_the_model_of(self, other: Place) -> bool:
+        """Says whether the one served version is that of another place, as is how good it was found to be."""
+        (told, numbers), (others_told, others_numbers) = (
+            leaves(json.loads((versions(place.served)[1] / _EVALUATION).read_text())) for place in (self, other)
+        )
+        assert len(numbers) > 20
+        assert numbers == pytest.approx(others_numbers, rel=_SINGLE, abs=_SINGLE)
+        return self.model() == other.model() and told == others_told
 
     def nothing_half_done_is_served(self) -> bool:
         """Says whether every version folder, if there is any, is whole."""

@@ -40,7 +40,7 @@ def test_on_a_disk_that_is_full_again_and_again_a_run_ends_at_last_in_the_same_m
         last = run["err"].splitlines()[-1]
         assert "full" in last and "run again" in last, run
         assert "Traceback" not in run["err"]
-    assert replace(place, output=results.parent).model() == undisturbed.model()
+    assert replace(place, output=results.parent).ends_in_the_model_of(undisturbed)
 
 
 def damage(shard: Path) -> None:
@@ -77,7 +77,7 @@ def test_damaged_records_end_a_run_with_a_word_and_the_next_one_makes_them_anew(
     assert "run again" in last and str(shard.relative_to(place.output)) in last
     done = place.run()
     assert done.code == 0, done.err
-    assert place.model() == undisturbed.model()
+    assert place.ends_in_the_model_of(undisturbed)
 
 
 def test_a_file_of_records_that_is_gone_is_missed_and_made_anew(place: Place, undisturbed: Place) -> None:
@@ -85,7 +85,7 @@ def test_a_file_of_records_that_is_gone_is_missed_and_made_anew(place: Place, un
     done = place.run()
     assert done.code == 0, done.err
     assert "are gone from" in done.err
-    assert place.model() == undisturbed.model()
+    assert place.ends_in_the_model_of(undisturbed)
 
 
 def test_examples_that_are_whole_stay(place: Place) -> None:

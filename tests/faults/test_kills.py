@@ -33,7 +33,7 @@ def test_after_all_of_these_kills_a_run_ends_in_the_same_model(
 ) -> None:
     done = killed_again_and_again.run()
     assert done.code == 0, done.err
-    assert killed_again_and_again.model() == undisturbed.model()
+    assert killed_again_and_again.ends_in_the_model_of(undisturbed)
     assert not list(killed_again_and_again.served.glob(".*"))
 
 

@@ -47,7 +47,7 @@ def test_of_two_runs_at_once_the_second_is_refused_and_the_first_ends_well(place
         assert "another run is at work" in second.err and "Traceback" not in second.err
         _, err = first.communicate(timeout=600)
     assert first.returncode == 0, err
-    assert place.model() == undisturbed.model()
+    assert place.ends_in_the_model_of(undisturbed)
 
 
 @pytest.mark.parametrize("step", ["", "Transform"])
@@ -67,7 +67,7 @@ def test_a_database_that_is_held_stops_a_run_with_a_word_and_the_next_one_goes_o
     assert "Traceback" not in err
     done = place.run()
     assert done.code == 0, done.err
-    assert place.model() == undisturbed.model()
+    assert place.ends_in_the_model_of(undisturbed)
 
 
 def test_a_clock_that_was_set_back_changes_no_model_and_the_next_version_is_the_highest(
@@ -117,7 +117,7 @@ def test_a_worker_of_the_ingest_that_vanishes_costs_nothing(place: Place, undist
         os.kill(_worker(run.pid), signal.SIGKILL)
         _, err = run.communicate(timeout=600)
     assert run.returncode == 0, err
-    assert place.model() == undisturbed.model()
+    assert place.ends_in_the_model_of(undisturbed)
 
 
 def _worker(run: int) -> int:
@@ -155,7 +155,7 @@ def test_a_worker_of_beams_cluster_that_vanishes_ends_the_run_and_the_next_one_g
         assert run.returncode == 1 and "run again" in err.splitlines()[-1], err
     done = radflow(*place.words)
     assert done.code == 0, done.err
-    assert place.model() == undisturbed.model()
+    assert place.ends_in_the_model_of(undisturbed)
 
 
 def _beam_worker(run: int) -> int:

@@ -24,6 +24,7 @@ from components.evaluator.results import read_cases, read_gates
 from data_schemas import features
 from data_schemas.schema import build_schema
 from data_schemas.task_file import load_task
+from tests.json_leaves import leaves
 from tests.pipeline.conftest import RADFLOW, Run, radflow, write_task
 from tests.pipeline.repeated_steps import Step, differing_files
 
@@ -110,24 +111,9 @@ def test_the_evaluation_has_the_same_cases_gates_and_metrics(cluster_run: Run, t
     np.testing.assert_allclose(ours.scores, theirs.scores, rtol=SINGLE)
     assert [gate.verdict for gate in read_gates(here)] == [gate.verdict for gate in read_gates(there)]
     numbers = [json.loads((folder / "metrics.json").read_text()) for folder in (there, here)]
-    (told, floats), (our_told, our_floats) = map(_leaves, numbers)
+    (told, floats), (our_told, our_floats) = map(leaves, numbers)
     assert told == our_told and len(floats) > 100
     assert floats == pytest.approx(our_floats, rel=1e-6, abs=1e-6)
-
-
-def _leaves(value: object) -> tuple[dict[str, object], dict[str, float]]:
-    """Returns what a JSON value has at its ends, by where they are: first all but the floats, then those."""
-    found: dict[str, object] = {}
-    left = [("", value)]
-    while left:
-        path, one = left.pop()
-        if isinstance(one, dict | list):
-            inner = one.items() if isinstance(one, dict) else enumerate(one)
-            left.extend((f"{path}/{name}", part) for name, part in inner)
-        else:
-            found[path] = one
-    floats = {path: leaf for path, leaf in found.items() if isinstance(leaf, float)}
-    return {path: leaf for path, leaf in found.items() if path not in floats}, floats
 
 
 def test_a_run_in_process_afterwards_is_answered_from_the_cache(cluster_run: Run) -> None:
