@@ -134,7 +134,7 @@ def _opener(store: Store) -> Any:
     operator = _operator()
 
     def open_image(case: ReviewedCase, image: ReviewedImage) -> AbstractContextManager[Path]:
-        return store.image_file(case.id, image.image.id, operator)
+        return store.images.file(case.id, image.image.id, operator)
 
     return open_image
 

@@ -108,7 +108,7 @@ class Explainer:
     ) -> tuple[bytes, object]:
         """Returns what the model was sent of a frame, and how it lies in the source."""
         stated = {} if case.declared is None else case.declared.model_dump(exclude_none=True)
-        with self._store.image_file(case.id, wanted.image.id, principal) as file:
+        with self._store.images.file(case.id, wanted.image.id, principal) as file:
             answer = self._decoding.submit(
                 "examples", file=str(file), out=str(folder), task=task, declared=stated, frame=wanted.frame
             ).result()

@@ -153,7 +153,7 @@ def _kept(gateway: Gateway, asked: NewCase, taken: Taken, principal: Principal) 
         sample=asked.sample,
         expires_at=_expiry(gateway.clock(), gateway.settings.retention_days),
     )
-    return gateway.store.new_case(principal, upload)
+    return gateway.store.cases.add(principal, upload)
 
 
 def _predicted(
@@ -171,7 +171,7 @@ def _predicted(
             sent=asked.sent,
         )
     except ProblemError:
-        return gateway.store.case(case.id, principal, view=False)
+        return gateway.store.cases.get(case.id, principal, view=False)
     said = case.model_copy(update={**dict(summary), "predictions": [prediction], "blind": not asked.sent})
     return said if asked.sent else hidden(said)
 

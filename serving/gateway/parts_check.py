@@ -43,6 +43,6 @@ def refusal_audit(store: Store) -> Callable[[Refusal], None]:
 
     def audit(refusal: Refusal) -> None:
         details = {"status": refusal.status, "route": refusal.route, "request_id": refusal.request_id}
-        store.audit(refusal.principal, "refused", "", details)
+        store.audit.add(refusal.principal, "refused", "", details)
 
     return audit

@@ -188,14 +188,14 @@ class Predictor:
             prediction = self._prediction(asked, model.name, declared, case)
         except ProblemError as problem:
             self._metrics.prediction(model.name, None, "failed", ())
-            self._store.set_failed(case.id, principal, problem.kind.name)
+            self._store.predictions.set_failed(case.id, principal, problem.kind.name)
             raise
         description = asked.current.description
         served = [
             ServedImage(one.image.id, one.frame.number, one.frame.features, judged_scores(one.row, description))
             for one in asked.judged
         ]
-        summary = self._store.add_prediction(case.id, principal, prediction, served, sent=sent)
+        summary = self._store.predictions.add(case.id, principal, prediction, served, sent=sent)
         outcome, codes = ("withheld", prediction.withheld.codes) if prediction.withheld else ("predicted", [])
         self._metrics.prediction(model.name, prediction.model.version, outcome, codes)
         return prediction, summary
@@ -245,7 +245,7 @@ class Predictor:
         for number, image in enumerate(case.image_list):
             out = folder / str(number)
             out.mkdir()
-            with self._store.image_file(case.id, image.id, principal) as file:
+            with self._store.images.file(case.id, image.id, principal) as file:
                 try:
                     answer = self._decoding.submit(
                         "examples", file=str(file), out=str(out), task=task, declared=stated

@@ -21,7 +21,7 @@ def data(tmp_path):
     folder = tmp_path / "gateway"
     store = Store.open(f"sqlite:///{folder}/gateway.db", str(folder / "images"))
     for turn in range(4):
-        store.audit(READER, "heatmap" if turn % 2 else "view", f"case-{turn}")
+        store.audit.add(READER, "heatmap" if turn % 2 else "view", f"case-{turn}")
     store.close()
     return folder
 
@@ -102,7 +102,7 @@ def test_a_head_stays_in_a_log_that_grew(data, capsys):
     main(["audit", "verify", "--data", str(data)])
     head = head_of(capsys.readouterr().out)
     store = Store.open(f"sqlite:///{data}/gateway.db", str(data / "images"))
-    store.audit(READER, "view")
+    store.audit.add(READER, "view")
     store.close()
     assert main(["audit", "verify", "--data", str(data), "--head", head.upper()]) == 0
 

@@ -128,7 +128,7 @@ def test_an_opinion_given_after_the_models_say_was_sent_is_exported_as_none_that
     for case in said:
         gateway.predict(case, predicted("nodule"))
     gateway.now = at(2)
-    gateway.store.case(said[0], reader("a"))
+    gateway.store.cases.get(said[0], reader("a"))
     gateway.review(said[0], "a", "opinion", "normal")
     for case in said[1:]:
         gateway.review(case, "a", "opinion", "cavity")
@@ -225,7 +225,7 @@ def test_an_export_is_in_the_audit_log_and_noted_of_each_case(data, tmp_path) ->
     gateway = Gateway(data)
     cases = list(gateway.store.reviewed_cases())
     assert all(case.exported_at is not None for case in cases)
-    actions = [entry.action for entry in gateway.store.audit_entries(limit=1000).entries]
+    actions = [entry.action for entry in gateway.store.audit.page(limit=1000).entries]
     assert actions.count("export") == 6 and actions.count("view") == 0
     gateway.close()
 

@@ -11,7 +11,7 @@ from serving.gateway.principal import Principal
 from serving.gateway.schemas import FeedbackRequest
 from serving.gateway.storage.schema_version import HEAD
 from serving.gateway.storage.store import Store
-from tests.serving.gateway.storage.examples import new_image
+from tests.serving.gateway.storage.examples import add_case
 
 READER = Principal("reader-of-chest", "reader", "chest", "api_key")
 
@@ -23,10 +23,8 @@ def data(tmp_path):
     store = Store.open(f"sqlite:///{folder}/gateway.db", str(folder / "images"))
     now = datetime.now(timezone.utc)
     for days in (-1, 1):
-        case_id = store.add_case(
-            READER, model="chest_model", images=[new_image()], expires_at=now + timedelta(days=days)
-        )
-        store.add_feedback(case_id, READER, FeedbackRequest(kind="agree"))
+        case_id = add_case(store, READER, expires_at=now + timedelta(days=days))
+        store.feedback.add(case_id, READER, FeedbackRequest(kind="agree"))
     store.close()
     return folder
 

@@ -23,4 +23,4 @@ def list_audit(
     """Lists entries, oldest first. Each holds the hash of the one before, so that a change shows."""
     if principal.role != "admin":
         raise ProblemError(FORBIDDEN, "the audit log is for the role admin; yours is reader")
-    return gateway.store.audit_entries(after, limit, principal=principal)
+    return gateway.store.audit.page(after, limit, principal=principal)

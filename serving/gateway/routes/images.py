@@ -39,7 +39,7 @@ class AskedImage:
         Raises:
             ProblemError: NOT_FOUND, there is none, or it is another group's.
         """
-        return self.gateway.store.case(self.case, self.principal, view=False)
+        return self.gateway.store.cases.get(self.case, self.principal, view=False)
 
     def found(self, case: Case, frame: int) -> Image:
         """Returns the image, which has such a frame.
@@ -62,7 +62,7 @@ class AskedImage:
         Raises:
             ProblemError: INTERNAL, a file that was decoded when it was uploaded cannot be now.
         """
-        with self.gateway.store.image_file(self.case, self.image, self.principal) as file:
+        with self.gateway.store.images.file(self.case, self.image, self.principal) as file:
             try:
                 self.gateway.decoding.submit(task, file=str(file), out=str(folder), **arguments).result()
             except FileRefusedError as refusal:
@@ -125,7 +125,7 @@ def get_rendered(
 )
 def get_thumbnail(asked: TheImage) -> Response:
     """Shows the middle frame."""
-    data = asked.gateway.store.thumbnail_bytes(asked.case, asked.image, asked.principal)
+    data = asked.gateway.store.images.thumbnail(asked.case, asked.image, asked.principal)
     etag = etag_of(asked.image, "thumbnail")
     return asked.unchanged(etag) or picture_response(data, etag)
 
@@ -157,9 +157,9 @@ def get_heatmap(
         return answer
     model = gateway.models.named(latest.model.name if latest else None)
     if latest:
-        gateway.store.note_shown([case.id], asked.principal)
+        gateway.store.cases.note_shown([case.id], asked.principal)
     with gateway.decoding.admitted(), gateway.folders.folder() as folder:
         data = gateway.explainer.heatmap(case, wanted, asked.principal, model, request_id=request_id, folder=folder)
     told = {"image": asked.image, "frame": frame, "finding": finding, "method": method}
-    gateway.store.audit(asked.principal, "heatmap", case.id, told)
+    gateway.store.audit.add(asked.principal, "heatmap", case.id, told)
     return picture_response(data, etag)

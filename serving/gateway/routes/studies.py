@@ -122,7 +122,7 @@ def list_studies(
     In the order `triage`, unread cases come first: flagged ones by urgency, withheld and failed ones, then the rest. It
     tells what a model said, as the rows do: without it, the order is `newest`.
     """
-    return gateway.store.cases(principal, order=order, limit=limit, cursor=cursor, predictions=predictions)
+    return gateway.store.cases.page(principal, order=order, limit=limit, cursor=cursor, predictions=predictions)
 
 
 @router.get("/studies/{case}", operation_id="getStudy", summary="A case with all that belongs to it")
@@ -133,13 +133,13 @@ def get_study(
 
     `blind` says whether an opinion of the one who asks would still be one from before the model's say.
     """
-    return gateway.store.case(case, principal, predictions=predictions)
+    return gateway.store.cases.get(case, principal, predictions=predictions)
 
 
 @router.delete("/studies/{case}", operation_id="deleteStudy", summary="Remove a case", status_code=204)
 def delete_study(case: CaseId, gateway: TheGateway, principal: ThePrincipal) -> None:
     """Removes its images, predictions and feedback; its entries in the audit log stay."""
-    gateway.store.delete_case(case, principal)
+    gateway.store.cases.delete(case, principal)
 
 
 @router.post(
@@ -165,10 +165,10 @@ def create_prediction(
     withheld where the case is not what the model was made for; `withheld` says why, and what may be stated to go on.
     """
     with gateway.decoding.admitted():
-        found = gateway.store.case(case, principal, view=False)
+        found = gateway.store.cases.get(case, principal, view=False)
         known = found.model if found.model in gateway.settings.models else None
         model = gateway.models.named(asked.model or known)
-        declared = gateway.store.declare(case, principal, asked.declared)
+        declared = gateway.store.cases.declare(case, principal, asked.declared)
         said, _ = gateway.predictor.predict(
             found, principal, model, declared=declared, request_id=request_id, sent=predictions
         )
@@ -178,7 +178,7 @@ def create_prediction(
 @router.get("/studies/{case}/predictions", operation_id="listPredictions", summary="The predictions of a case")
 def list_predictions(case: CaseId, gateway: TheGateway, principal: ThePrincipal) -> list[Prediction]:
     """Lists them, oldest first; that they were looked at is audited."""
-    return gateway.store.predictions(case, principal)
+    return gateway.store.cases.get(case, principal).predictions
 
 
 @router.post(
@@ -192,6 +192,6 @@ def create_feedback(
     An opinion is given once, before all other feedback of its reader (409), and is not changed. `blind` says whether
     nothing that a model said of the case had been sent to the reader before.
     """
-    found = gateway.store.case(case, principal, view=False)
+    found = gateway.store.cases.get(case, principal, view=False)
     check_feedback(said, found, gateway.models, request_id)
-    return gateway.store.add_feedback(case, principal, said)
+    return gateway.store.feedback.add(case, principal, said)

@@ -15,13 +15,16 @@ from serving.gateway.schemas import Declared, Image, Prediction
 from serving.gateway.storage.documents import image, prediction
 from serving.gateway.storage.tables import CaseRow, FeedbackRow, ImageRow, PredictionRow
 
+REVIEWS = ("agree", "disagree", "correct")
+"""Kinds of feedback that judge a prediction."""
+
 _BATCH = 100
 _Row = TypeVar("_Row", ImageRow, FeedbackRow, PredictionRow)
 
 
 @dataclass(frozen=True)
 class ReviewedImage:
-    """An image of a reviewed case; `Store.image_bytes` and `Store.image_file` have its bytes.
+    """An image of a reviewed case; `Store.images` has its bytes.
 
     Attributes:
         image: what the API says of it.

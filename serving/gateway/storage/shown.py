@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from serving.gateway.storage.core_statements import insert_rows
+from serving.gateway.storage.database import Database
 from serving.gateway.storage.tables import CaseRow, ShownRow
 
 EVERYBODY = ""
@@ -24,6 +25,21 @@ def note(session: Session, case_ids: Sequence[str], reader: str) -> None:
     """
     fresh = not_shown(session, case_ids, reader)
     insert_rows(session, [ShownRow(case_id=case_id, reader=reader) for case_id in fresh])
+
+
+def note_unless_known(database: Database, case_ids: Sequence[str], reader: str) -> None:
+    """Notes that a reader is sent what a model said of cases, before it is; nothing is written that is known.
+
+    Args:
+        database: where cases are.
+        case_ids: those that are gone are passed over.
+        reader: a principal's `subject`.
+    """
+    with database.reading() as session:
+        fresh = not_shown(session, case_ids, reader)
+    if fresh:
+        with database.writing() as session:
+            note(session, fresh, reader)
 
 
 def not_shown(session: Session, case_ids: Sequence[str], reader: str) -> list[str]:

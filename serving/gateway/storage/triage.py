@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from serving.gateway.schemas import Finding
+from serving.gateway.storage.tables import CaseRow
 
 _LEAST = 1e-6
 """Probabilities nearer to 0 or 1 than this are taken for this; their log-odds would have no end."""
@@ -42,6 +43,13 @@ def place(*, read: bool, status: str, flagged: bool, urgency: float | None) -> t
     else:
         rank, within = (1 if status in ("withheld", "failed") else 0), 0.0
     return (0 if read else 3) + rank, within
+
+
+def sort_again(case: CaseRow) -> None:
+    """Puts a case where it now stands."""
+    case.priority, case.sort_urgency = place(
+        read=case.read, status=case.status, flagged=bool(case.flagged), urgency=case.urgency
+    )
 
 
 def _log_odds(probability: float) -> float:

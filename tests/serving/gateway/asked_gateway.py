@@ -39,7 +39,7 @@ def ask(
     image = Image(id="0" * 32, file=1, format="DICOM", pixels=PIXELS)
     hashes = {"patient_hash": patient, "study_hash": secrets.token_hex(16), "sop_hash": secrets.token_hex(16)}
     case_id = gateway.add(NewImage(data=b"DICM", image=image, thumbnail=b"PNG", **hashes), model=NAME)
-    kept = gateway.store.case(case_id, reader("uploader"), view=False).image_list[0].id
+    kept = gateway.store.cases.get(case_id, reader("uploader"), view=False).image_list[0].id
     served = ServedImage(kept, 1, features, scores)
     gateway.predict(case_id, _said(gateway, version, kept, names, codes), [served])
 

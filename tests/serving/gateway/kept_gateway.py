@@ -14,6 +14,7 @@ from imaging.dicom_file import read_dataset
 from imaging.pseudonyms import Pseudonyms
 from serving.gateway.principal import Principal
 from serving.gateway.schemas import FeedbackRequest, Image, Pixels, Prediction, Window
+from serving.gateway.storage.new_case import Upload
 from serving.gateway.storage.new_image import NewImage, ServedImage
 from serving.gateway.storage.store import Store
 from tests.serving.gateway.reviewed_cases import START, predicted
@@ -39,18 +40,18 @@ class Gateway:
 
     def add(self, *images: NewImage, model: str = "synthetic_chest", sample: bool = False) -> str:
         """Returns the id of a case of these images."""
-        return self.store.add_case(reader("uploader"), model=model, images=images, sample=sample)
+        return self.store.cases.add(reader("uploader"), Upload(model=model, images=images, sample=sample)).id
 
     def predict(self, case_id: str, prediction: Prediction, served: Sequence[ServedImage] = ()) -> Prediction:
         """Keeps what the model said of a case."""
-        self.store.add_prediction(case_id, reader("uploader"), prediction, served)
+        self.store.predictions.add(case_id, reader("uploader"), prediction, served)
         return prediction
 
     def review(self, case_id: str, author: str, kind: str, *labels: str, prediction: Prediction | None = None) -> None:
         """Keeps what a reader says of a case."""
         seen = None if prediction is None else prediction.id
         request = FeedbackRequest(kind=kind, labels=list(labels), prediction=seen)
-        self.store.add_feedback(case_id, reader(author), request)
+        self.store.feedback.add(case_id, reader(author), request)
 
     def close(self) -> None:
         """Closes the store, as the gateway's end would."""

@@ -69,7 +69,7 @@ def test_health_needs_none_and_says_what_is_away(app: FastAPI):
 
 def test_a_refusal_is_in_the_audit_log_by_hash_and_route_alone(app: FastAPI, keys: dict[str, str]):
     answer = ask(app, "/api/v1/studies/" + "a" * 32, "radflow_123456789012_wrong")
-    (entry,) = app.state.gateway.store.audit_entries().entries
+    (entry,) = app.state.gateway.store.audit.page().entries
     assert (entry.action, entry.details["status"]) == ("refused", 401)
     assert entry.details["request_id"] == answer.headers["x-request-id"]
     assert "10.1.2.3" not in str(entry) and "a" * 32 not in str(entry)

@@ -9,7 +9,7 @@ from serving.gateway.storage.schema_version import migrate
 from serving.gateway.storage.store import Store
 from serving.gateway.storage.tables import Base
 from tests.serving.gateway.postgresql import running_server
-from tests.serving.gateway.storage.examples import READER, Clock, new_image
+from tests.serving.gateway.storage.examples import READER, Clock, add_case, new_image
 
 
 @pytest.fixture(scope="session")
@@ -82,4 +82,4 @@ def store(database_url, images, clock):
 
 @pytest.fixture
 def case_id(store):
-    return store.add_case(READER, model="chest_model", images=[new_image(), new_image(b"second", file=2)])
+    return add_case(store, READER, new_image(), new_image(b"second", file=2))

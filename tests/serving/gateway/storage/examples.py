@@ -15,6 +15,7 @@ from serving.gateway.schemas import (
     Window,
     Withheld,
 )
+from serving.gateway.storage.new_case import Upload
 from serving.gateway.storage.new_image import NewImage, ServedImage
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
@@ -57,6 +58,11 @@ def new_image(data=b"DICM file", *, modality="DX", file=1, patient="p" * 32):
         thumbnail=b"PNG of " + (data if isinstance(data, bytes) else b"a file"),
         statistics={"mean": 0.5},
     )
+
+
+def add_case(store, principal, *images, model="chest_model", **upload):
+    """Returns the id of a new case, of one image unless others are given."""
+    return store.cases.add(principal, Upload(model=model, images=images or (new_image(),), **upload)).id
 
 
 def finding(name="pneumonia", probability=0.8, operating_point=0.5, *, flagged=True, is_finding=True):

@@ -13,7 +13,7 @@ from data_schemas.errors import AuditBroken, ConfigurationError
 from serving.gateway.storage.audit_log import read_log
 from serving.gateway.storage.database import make_engine, parsed_url
 from serving.gateway.storage.store import Store
-from tests.serving.gateway.storage.examples import ADMIN, READER, START, new_image
+from tests.serving.gateway.storage.examples import ADMIN, READER, START, add_case
 
 THREADS, EACH = 8, 3
 
@@ -25,9 +25,9 @@ def use(url, images, failures):
     def work():
         try:
             for turn in range(EACH):
-                store.audit(READER, "heatmap", "subject", {"turn": turn, "share": 0.1})
-                case_id = store.add_case(READER, model="chest_model", images=[new_image()])
-                store.case(case_id, READER)
+                store.audit.add(READER, "heatmap", "subject", {"turn": turn, "share": 0.1})
+                case_id = add_case(store, READER)
+                store.cases.get(case_id, READER)
         except Exception as error:  # noqa: BLE001  # whatever it was, the test names it
             failures.put(repr(error))
 
@@ -73,7 +73,7 @@ def test_no_entry_is_replaced(store, sqlite_url, request):
     if request.node.callspec.params["database_url"] == "postgresql":
         assert_refused(request.getfixturevalue("postgresql_url"), "TRUNCATE audit")
         return
-    store.audit(READER, "heatmap")
+    store.audit.add(READER, "heatmap")
     values = "SELECT 1, at, 'nobody', action, subject, details, previous, hash FROM audit"
     assert_refused(sqlite_url, f"INSERT OR REPLACE INTO audit {values}")
 
@@ -87,26 +87,26 @@ def assert_refused(url, statement):
 
 def test_pages_of_the_log_follow_each_other(store):
     for turn in range(5):
-        store.audit(ADMIN, "heatmap", str(turn))
-    first = store.audit_entries(limit=2)
-    second = store.audit_entries(after=first.next, limit=2)
-    third = store.audit_entries(after=second.next, limit=2)
+        store.audit.add(ADMIN, "heatmap", str(turn))
+    first = store.audit.page(limit=2)
+    second = store.audit.page(after=first.next, limit=2)
+    third = store.audit.page(after=second.next, limit=2)
     found = [entry.subject for page in (first, second, third) for entry in page.entries]
     assert found == ["0", "1", "2", "3", "4"] and third.next is None
-    assert store.audit_entries(after=5).entries == [] and store.audit_entries(limit=5).next is None
+    assert store.audit.page(after=5).entries == [] and store.audit.page(limit=5).next is None
 
 
 def test_entries_say_who_when_and_what(store, clock):
-    store.audit(None, "refused", "", {"status": 401})
-    store.audit(ADMIN, "heatmap", "a" * 32, {"finding": "pneumonia"})
-    first, second = store.audit_entries().entries
+    store.audit.add(None, "refused", "", {"status": 401})
+    store.audit.add(ADMIN, "heatmap", "a" * 32, {"finding": "pneumonia"})
+    first, second = store.audit.page().entries
     assert (first.actor, first.action, first.details) == ("anonymous", "refused", {"status": 401})
     assert (second.actor, second.subject) == ("admin", "a" * 32)
     assert (first.at, second.at) == (START + timedelta(seconds=1), START + timedelta(seconds=2))
 
 
 def test_what_a_superuser_changed_is_found(store, database_url, case_id):
-    store.case(case_id, READER)
+    store.cases.get(case_id, READER)
     store.close()
     engine = make_engine(parsed_url(database_url))
     sqlite = engine.dialect.name == "sqlite"
@@ -122,7 +122,7 @@ def test_what_a_superuser_changed_is_found(store, database_url, case_id):
 def test_an_entry_that_cannot_be_read_is_a_broken_chain(store, sqlite_url, request):
     if request.node.callspec.params["database_url"] == "postgresql":
         pytest.skip("PostgreSQL keeps no JSON that is none")
-    store.audit(READER, "heatmap")
+    store.audit.add(READER, "heatmap")
     engine = make_engine(parsed_url(sqlite_url))
     with engine.begin() as connection:
         connection.execute(text("DROP TRIGGER audit_no_update"))

@@ -20,7 +20,7 @@ from serving.gateway.storage.database import Database, parsed_url
 from serving.gateway.storage.image_store import ImageStore
 from serving.gateway.storage.store import Store
 from tests.serving.gateway.postgresql import PASSWORD, running_server, started
-from tests.serving.gateway.storage.examples import READER, new_image
+from tests.serving.gateway.storage.examples import READER, add_case
 
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -32,7 +32,7 @@ def assert_unavailable(function, *arguments):
 
 
 def add(store):
-    return store.add_case(READER, model="chest_model", images=[new_image()])
+    return add_case(store, READER)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_sqlite_is_private_and_set_up_for_many_threads(tmp_path):
 
 def test_times_come_back_in_utc_to_the_microsecond(store, clock):
     clock.now = datetime(2026, 3, 1, 1, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=2)))
-    store.audit(READER, "heatmap")
-    (entry,) = store.audit_entries().entries
+    store.audit.add(READER, "heatmap")
+    (entry,) = store.audit.page().entries
     assert entry.at == datetime(2026, 2, 28, 23, 30, 1, 123_456, tzinfo=timezone.utc)
     assert entry.at.utcoffset() == timedelta()
 
@@ -104,8 +104,8 @@ def test_a_locked_sqlite_is_waited_for_then_unavailable_and_readers_go_on(tmp_pa
     began = time.monotonic()
     assert_unavailable(add, store)
     assert 0.15 < time.monotonic() - began < 5
-    assert_unavailable(store.case, case_id, READER)  # an opened case is audited
-    assert store.cases(READER).total == 1 and store.ready()
+    assert_unavailable(store.cases.get, case_id, READER)  # an opened case is audited
+    assert store.cases.page(READER).total == 1 and store.ready()
     locker.execute("ROLLBACK")
     locker.close()
     assert sum(path.is_file() for path in images.rglob("*/*")) == 2  # nothing is left of what was refused
@@ -120,9 +120,9 @@ def test_a_writer_that_holds_postgresqls_lock_makes_others_wait_then_unavailable
     holder = Database(postgresql_url)
     with holder.writing():
         assert_unavailable(add, waiting)
-        assert_unavailable(waiting.case, case_id, READER)
-        assert waiting.cases(READER).total == 1
-    assert waiting.cases(READER).total == 1 and add(waiting)
+        assert_unavailable(waiting.cases.get, case_id, READER)
+        assert waiting.cases.page(READER).total == 1
+    assert waiting.cases.page(READER).total == 1 and add(waiting)
     holder.close()
     waiting.close()
 
@@ -131,7 +131,7 @@ def test_more_threads_than_connections_wait_then_are_unavailable(store, monkeypa
     database = store._database
     database.engine.pool._timeout = 0.1
     held = [database.engine.connect() for _ in range(40)]
-    assert_unavailable(store.cases, READER)
+    assert_unavailable(store.cases.page, READER)
     assert not store.ready()
     for connection in held:
         connection.close()
@@ -143,12 +143,17 @@ def test_postgresql_goes_away_and_comes_back(tmp_path):
         store = Store.open(server.url(), str(tmp_path / "images"))
         case_id = add(store)
         server.stop()
-        for ask in (lambda: add(store), lambda: store.cases(READER), lambda: store.case(case_id, READER), store.purge):
+        for ask in (
+            lambda: add(store),
+            lambda: store.cases.page(READER),
+            lambda: store.cases.get(case_id, READER),
+            store.purge,
+        ):
             assert_unavailable(ask)
         assert not store.ready()
         assert_unavailable(Store.open, server.url(), str(tmp_path / "images"))
         with started(server.folder, port=server.port):
-            assert store.ready() and store.case(case_id, READER).id == case_id
+            assert store.ready() and store.cases.get(case_id, READER).id == case_id
         store.close()
     assert len([path for path in (tmp_path / "images").rglob("*/*") if path.is_file()]) == 2
 
@@ -159,7 +164,7 @@ def test_a_connection_that_the_server_cut_is_opened_anew(store, postgresql_url, 
     postgresql_server.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'radflow-gateway'"
     )
-    assert store.case(case_id, READER).id == case_id
+    assert store.cases.get(case_id, READER).id == case_id
 
 
 @ON_POSTGRESQL
@@ -173,7 +178,7 @@ def test_a_pooled_connection_that_was_reset_is_opened_anew(store, database_url, 
         return execute(cursor, *arguments, **options)
 
     monkeypatch.setattr(pg8000.Cursor, "execute", reset_once)
-    assert store.case(case_id, READER).id == case_id and not resets
+    assert store.cases.get(case_id, READER).id == case_id and not resets
 
 
 def test_a_wrong_password_or_database_is_unavailable_and_not_repeated(postgresql_server):

@@ -15,21 +15,21 @@ from serving.gateway.storage.audit_log import read_log
 from serving.gateway.storage.image_store import ImageStore
 from serving.gateway.storage.retention import Purged
 from serving.gateway.storage.store import Store
-from tests.serving.gateway.storage.examples import ADMIN, READER, START, new_image, prediction, served_image
+from tests.serving.gateway.storage.examples import ADMIN, READER, START, add_case, new_image, prediction, served_image
 
 DAY = timedelta(days=1)
 
 
 def add(store, *, days=30, data=b"DICM file"):
     expires_at = None if days is None else START + days * DAY
-    return store.add_case(READER, model="chest_model", images=[new_image(data)], expires_at=expires_at)
+    return add_case(store, READER, new_image(data), expires_at=expires_at)
 
 
 def read(store, case_id, *, comment=""):
-    case = store.case(case_id, READER, view=False)
+    case = store.cases.get(case_id, READER, view=False)
     made = prediction(case, at=START)
-    store.add_prediction(case_id, READER, made, [served_image(case)])
-    store.add_feedback(case_id, READER, FeedbackRequest(kind="agree", prediction=made.id, comment=comment))
+    store.predictions.add(case_id, READER, made, [served_image(case)])
+    store.feedback.add(case_id, READER, FeedbackRequest(kind="agree", prediction=made.id, comment=comment))
 
 
 def there(folder):
@@ -40,10 +40,10 @@ def test_a_case_goes_when_its_time_is_over(store, images):
     first, second, kept = add(store, days=30), add(store, days=31), add(store, days=None)
     assert store.purge(START + 30 * DAY - timedelta(seconds=1)) == Purged()
     assert store.purge(START + 30 * DAY) == Purged(cases=1, images=1, bytes=9)
-    assert [case.id for case in store.cases(READER, order="newest").cases] == [kept, second]
+    assert [case.id for case in store.cases.page(READER, order="newest").cases] == [kept, second]
     assert store.purge(START + 9999 * DAY) == Purged(cases=1, images=1, bytes=9)
-    assert [case.id for case in store.cases(READER).cases] == [kept] and len(there(images)) == 2
-    purges = [(one.actor, one.subject, one.details) for one in store.audit_entries().entries if one.action == "purge"]
+    assert [case.id for case in store.cases.page(READER).cases] == [kept] and len(there(images)) == 2
+    purges = [(one.actor, one.subject, one.details) for one in store.audit.page().entries if one.action == "purge"]
     assert purges == [("retention", one, {"images": 1, "feedback_lost": False}) for one in (first, second)]
 
 
@@ -67,7 +67,7 @@ def test_a_dry_run_counts_and_removes_nothing(store, images):
     before = there(images)
     purged = store.purge(START + 30 * DAY, dry_run=True)
     assert purged == Purged(cases=1, images=1, bytes=9, not_exported=1, orphans=1)
-    assert store.cases(READER).total == 1 and there(images) == before
+    assert store.cases.page(READER).total == 1 and there(images) == before
     assert store.purge(START + 30 * DAY) == purged
 
 
@@ -76,16 +76,16 @@ def test_feedback_that_was_never_exported_is_counted_and_goes_all_the_same(store
     for case_id in (exported, forgotten, later):
         read(store, case_id)
     store.mark_exported([exported, later], ADMIN)
-    store.add_feedback(later, READER, FeedbackRequest(kind="disagree"))
+    store.feedback.add(later, READER, FeedbackRequest(kind="disagree"))
     purged = store.purge(START + 30 * DAY)
     assert (purged.cases, purged.not_exported) == (3, 2)
-    lost = {one.subject: one.details["feedback_lost"] for one in store.audit_entries().entries if one.action == "purge"}
+    lost = {one.subject: one.details["feedback_lost"] for one in store.audit.page().entries if one.action == "purge"}
     assert lost == {exported: False, forgotten: True, later: True}
 
 
 def orphan(store, images, *, age, now, name=None):
     """Puts a file that belongs to no case, `age` seconds before `now`."""
-    path = images / (name or store._images.put(b"orphan").name)
+    path = images / (name or store._image_store.put(b"orphan").name)
     path.parent.mkdir(exist_ok=True)
     path.touch()
     moment = (now - timedelta(seconds=age)).timestamp()
@@ -103,7 +103,7 @@ def test_files_of_no_case_go_when_no_upload_can_still_want_them(store, images):
     foreign = orphan(store, images, age=9999, now=now, name="ab/notes.txt")
     assert store.purge(now) == Purged(orphans=2)
     assert [path.exists() for path in (old, cut_off, young, foreign)] == [False, False, True, True]
-    assert store.image_bytes(case_id, store.case(case_id, READER).thumbnail, READER) == b"DICM file"
+    assert store.images.read(case_id, store.cases.get(case_id, READER).thumbnail, READER) == b"DICM file"
 
 
 def test_a_file_that_cannot_be_removed_is_left_to_the_next_purge(store, images, monkeypatch):
@@ -130,7 +130,7 @@ def test_what_a_model_was_sent_outlives_its_case_for_a_year_without_its_time_of_
 def test_a_deleted_case_takes_what_a_model_was_sent_with_it(store):
     case_id = add(store)
     read(store, case_id)
-    store.delete_case(case_id, READER)
+    store.cases.delete(case_id, READER)
     assert list(store.served_records("chest_model")) == []
 
 
@@ -143,8 +143,8 @@ def test_many_cases_go_in_several_transactions_by_two_purges_at_once(store, imag
         one.start()
     for one in purges:
         one.join()
-    assert store.cases(READER).total == 0 and there(images) == []
-    entries = [entry for entry in store.audit_entries(limit=1000).entries if entry.action == "purge"]
+    assert store.cases.page(READER).total == 0 and there(images) == []
+    entries = [entry for entry in store.audit.page(limit=1000).entries if entry.action == "purge"]
     assert len({entry.subject for entry in entries}) == len(entries) == 15
 
 

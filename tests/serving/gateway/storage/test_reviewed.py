@@ -13,6 +13,7 @@ from tests.serving.gateway.storage.examples import (
     READER,
     START,
     STRANGER,
+    add_case,
     finding,
     new_image,
     prediction,
@@ -21,19 +22,19 @@ from tests.serving.gateway.storage.examples import (
 
 
 def review(store, kind="agree", *, principal=READER, model="chest_model", labels=()):
-    case_id = store.add_case(
-        principal, model=model, images=[new_image(b"a"), new_image(b"bc", file=2)], declared=Declared(view="PA")
+    case_id = add_case(
+        store, principal, new_image(b"a"), new_image(b"bc", file=2), model=model, declared=Declared(view="PA")
     )
-    made = prediction(store.case(case_id, principal, view=False), model=model)
-    store.add_prediction(case_id, principal, made)
+    made = prediction(store.cases.get(case_id, principal, view=False), model=model)
+    store.predictions.add(case_id, principal, made)
     seen = None if kind == "opinion" else made.id
-    store.add_feedback(case_id, principal, FeedbackRequest(kind=kind, labels=list(labels), prediction=seen))
+    store.feedback.add(case_id, principal, FeedbackRequest(kind=kind, labels=list(labels), prediction=seen))
     return case_id
 
 
 def test_a_reviewed_case_has_all_that_a_manifest_needs(store):
     case_id = review(store, "correct", labels=["effusion"])
-    store.add_feedback(case_id, COLLEAGUE, FeedbackRequest(kind="opinion", labels=["pneumonia"]))
+    store.feedback.add(case_id, COLLEAGUE, FeedbackRequest(kind="opinion", labels=["pneumonia"]))
     (case,) = store.reviewed_cases()
     assert (case.id, case.group, case.number, case.model, case.sample) == (case_id, "chest", 1, "chest_model", False)
     assert case.declared == Declared(view="PA") and case.exported_at is None
@@ -41,13 +42,12 @@ def test_a_reviewed_case_has_all_that_a_manifest_needs(store):
         ("correct", ["effusion"], READER.subject),
         ("opinion", ["pneumonia"], COLLEAGUE.subject),
     ]
-    assert (
-        case.predictions == store.predictions(case_id, READER) and case.reviews[0].prediction == case.predictions[0].id
-    )
+    assert case.predictions == store.cases.get(case_id, READER).predictions
+    assert case.reviews[0].prediction == case.predictions[0].id
     first, second = case.images
     assert (first.image.file, first.patient_hash, first.study_hash, first.sop_hash) == (1, "p" * 32, "s" * 32, "o" * 32)
     assert (second.sha256, second.size) == (hashlib.sha256(b"bc").hexdigest(), 2)
-    assert store.image_bytes(case.id, second.image.id, ADMIN) == b"bc"
+    assert store.images.read(case.id, second.image.id, ADMIN) == b"bc"
 
 
 def test_cases_are_chosen_by_kind_model_and_time(store, clock):
@@ -55,7 +55,7 @@ def test_cases_are_chosen_by_kind_model_and_time(store, clock):
     opinion = review(store, "opinion")
     clock.now = START + timedelta(days=5)
     other = review(store, "disagree", model="other_model")
-    store.add_case(READER, model="chest_model", images=[new_image()])
+    add_case(store, READER)
     found = lambda **asked: [case.id for case in store.reviewed_cases(**asked)]  # noqa: E731
     assert found() == [agreed, other]
     assert found(kinds=["opinion"]) == [opinion] and found(kinds=["correct"]) == []
@@ -76,16 +76,16 @@ def test_an_export_is_noted_and_audited_while_cases_are_still_being_read(store):
     for case in store.reviewed_cases():
         store.mark_exported([case.id], ADMIN, at=START)
     assert [case.exported_at for case in store.reviewed_cases()] == [START, START]
-    exported = [(one.actor, one.subject) for one in store.audit_entries().entries if one.action == "export"]
+    exported = [(one.actor, one.subject) for one in store.audit.page().entries if one.action == "export"]
     assert exported == [("admin", first), ("admin", second)]
 
 
 def test_a_served_frame_has_features_scores_flags_and_what_withheld(store):
     case_id = review(store)
-    case = store.case(case_id, READER)
-    store.add_prediction(case_id, READER, prediction(case, version=2), [served_image(case, mean=0.25, score=0.75)])
+    case = store.cases.get(case_id, READER)
+    store.predictions.add(case_id, READER, prediction(case, version=2), [served_image(case, mean=0.25, score=0.75)])
     codes = ["out_of_distribution"]
-    store.add_prediction(case_id, READER, prediction(case, version=3, codes=codes), [served_image(case, score=0.9)])
+    store.predictions.add(case_id, READER, prediction(case, version=3, codes=codes), [served_image(case, score=0.9)])
     second, third = store.served_records("chest_model")
     assert (second.version, second.features, second.scores) == (2, {"mean": 0.25, "sex": "F"}, {"pneumonia": 0.75})
     assert (second.flagged, second.withheld) == (["pneumonia"], [])
@@ -94,10 +94,10 @@ def test_a_served_frame_has_features_scores_flags_and_what_withheld(store):
 
 
 def test_versions_that_were_asked_come_with_their_records_the_one_asked_last_first(store):
-    case = store.case(review(store), READER)
+    case = store.cases.get(review(store), READER)
     for version, day in ((7, 0), (3, 5), (5, 2)):
         at = START + timedelta(days=day)
-        store.add_prediction(case.id, READER, prediction(case, version=version, at=at), [served_image(case)])
+        store.predictions.add(case.id, READER, prediction(case, version=version, at=at), [served_image(case)])
     asked = store.asked_versions("chest_model")
     assert [(version, one.records, (one.last - START).days) for version, one in asked.items()] == [
         (3, 1, 5), (5, 1, 2), (7, 1, 0)
@@ -108,19 +108,19 @@ def test_versions_that_were_asked_come_with_their_records_the_one_asked_last_fir
 
 def test_a_version_that_is_asked_again_counts_once(store):
     case_id = review(store)
-    case = store.case(case_id, READER)
+    case = store.cases.get(case_id, READER)
     for score in (0.1, 0.9):
-        store.add_prediction(case_id, READER, prediction(case), [served_image(case, score=score)])
+        store.predictions.add(case_id, READER, prediction(case), [served_image(case, score=score)])
     assert [one.scores["pneumonia"] for one in store.served_records("chest_model")] == [0.9]
 
 
 def test_served_frames_are_chosen_by_time_and_model(store):
     for day in range(4):
-        case_id = store.add_case(READER, model="chest_model", images=[new_image()])
-        case = store.case(case_id, READER)
+        case_id = add_case(store, READER)
+        case = store.cases.get(case_id, READER)
         at = START + timedelta(days=day)
         model = "other_model" if day == 3 else "chest_model"
-        store.add_prediction(case_id, READER, prediction(case, at=at, model=model), [served_image(case)])
+        store.predictions.add(case_id, READER, prediction(case, at=at, model=model), [served_image(case)])
     days = lambda **asked: [(one.at - START).days for one in store.served_records("chest_model", **asked)]  # noqa: E731
     assert days() == [0, 1, 2]
     assert days(since=START + timedelta(days=1)) == [1, 2] and days(until=START + timedelta(days=1)) == [0]
@@ -131,8 +131,8 @@ def test_served_frames_are_chosen_by_time_and_model(store):
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), [0.5, float("nan")]])
 def test_numbers_that_are_none_are_left_out(store, number):
     case_id = review(store)
-    case = store.case(case_id, READER)
-    store.add_prediction(
+    case = store.cases.get(case_id, READER)
+    store.predictions.add(
         case_id, READER, prediction(case, findings=[finding(flagged=False, probability=0.1)]),
         [served_image(case, mean=number), served_image(case, score=float("nan")), served_image(case, mean=[1, 2.5])],
     )  # fmt: skip

@@ -23,7 +23,7 @@ from serving.gateway.storage.schema_version import HEAD, alembic_config, current
 from serving.gateway.storage.store import Store
 from serving.gateway.storage.tables import Base
 from tests.serving.gateway.postgresql import PASSWORD
-from tests.serving.gateway.storage.examples import READER, START, new_image, prediction, served_image
+from tests.serving.gateway.storage.examples import READER, START, add_case, prediction, served_image
 
 
 @pytest.fixture
@@ -124,13 +124,13 @@ def test_on_postgresql_the_gateway_needs_no_right_to_change_the_log_or_the_table
         postgresql_server.execute(statement, name)
     url = postgresql_server.url(name).replace(f"radflow:{PASSWORD}", "radflow_gateway:CHANGE-ME")
     store = Store.open(url, str(tmp_path / "images"), migrated=False)
-    case_id = store.add_case(READER, model="chest_model", images=[new_image()], expires_at=START)
-    case = store.case(case_id, READER)
-    store.add_prediction(case_id, READER, prediction(case), [served_image(case)])
-    store.add_feedback(case_id, READER, FeedbackRequest(kind="agree"))
+    case_id = add_case(store, READER, expires_at=START)
+    case = store.cases.get(case_id, READER)
+    store.predictions.add(case_id, READER, prediction(case), [served_image(case)])
+    store.feedback.add(case_id, READER, FeedbackRequest(kind="agree"))
     store.mark_exported([case_id], READER)
     assert store.purge(START + timedelta(days=400)).cases == 1
-    store.delete_case(store.add_case(READER, model="chest_model", images=[new_image()]), READER)
+    store.cases.delete(add_case(store, READER), READER)
     assert check_chain(read_log(url)).number == 8
     for forbidden in ("DELETE FROM audit", "UPDATE audit SET actor = ''", "TRUNCATE audit", "DROP TABLE audit",
                       "ALTER TABLE audit DISABLE TRIGGER ALL", "SET session_replication_role = replica"):  # fmt: skip

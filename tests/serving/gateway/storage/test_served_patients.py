@@ -2,17 +2,17 @@
 
 from datetime import timedelta
 
-from tests.serving.gateway.storage.examples import READER, START, new_image, prediction, served_image
+from tests.serving.gateway.storage.examples import READER, START, add_case, new_image, prediction, served_image
 
 
 def case_of(store, patient, *, sample=False, expires_at=None):
     images = [new_image(patient=patient)]
-    return store.add_case(READER, model="chest_model", images=images, sample=sample, expires_at=expires_at)
+    return add_case(store, READER, *images, sample=sample, expires_at=expires_at)
 
 
 def predicted(store, case_id, **options):
-    case = store.case(case_id, READER, view=False)
-    store.add_prediction(case_id, READER, prediction(case, **options), [served_image(case)])
+    case = store.cases.get(case_id, READER, view=False)
+    store.predictions.add(case_id, READER, prediction(case, **options), [served_image(case)])
 
 
 def patients(store):
@@ -60,7 +60,7 @@ def test_a_sample_leaves_no_record(store):
 
 def test_a_case_of_which_nothing_could_be_sent_leaves_one_record_of_that(store):
     case_id = case_of(store, "a" * 32)
-    case = store.case(case_id, READER, view=False)
-    store.add_prediction(case_id, READER, prediction(case, codes=["not_accepted"]), [])
+    case = store.cases.get(case_id, READER, view=False)
+    store.predictions.add(case_id, READER, prediction(case, codes=["not_accepted"]), [])
     (record,) = store.served_records("chest_model")
     assert (record.withheld, record.features, record.scores) == (["not_accepted"], {}, {})

@@ -14,19 +14,27 @@ from serving.gateway.problems import BAD_REQUEST, ProblemError
 from serving.gateway.schemas import FeedbackRequest
 from serving.gateway.storage import worklist
 from serving.gateway.storage.tables import CaseRow, GroupRow
-from tests.serving.gateway.storage.examples import ADMIN, READER, START, STRANGER, finding, new_image, prediction
+from tests.serving.gateway.storage.examples import (
+    ADMIN,
+    READER,
+    START,
+    STRANGER,
+    add_case,
+    finding,
+    prediction,
+)
 
 
 def add(store, probability=None, *, codes=(), failed=False, read=False, principal=READER):
-    case_id = store.add_case(principal, model="chest_model", images=[new_image()])
-    case = store.case(case_id, principal, view=False)
+    case_id = add_case(store, principal)
+    case = store.cases.get(case_id, principal, view=False)
     if probability is not None or codes:
         findings = None if codes else [finding(probability=probability, flagged=probability >= 0.5)]
-        store.add_prediction(case_id, principal, prediction(case, findings=findings, codes=codes))
+        store.predictions.add(case_id, principal, prediction(case, findings=findings, codes=codes))
     if failed:
-        store.set_failed(case_id, principal)
+        store.predictions.set_failed(case_id, principal)
     if read:
-        store.add_feedback(case_id, principal, FeedbackRequest(kind="opinion"))
+        store.feedback.add(case_id, principal, FeedbackRequest(kind="opinion"))
     return case_id
 
 
@@ -34,7 +42,7 @@ def walk(store, principal, **asked):
     """Returns the ids of all pages, in their order."""
     found, cursor = [], None
     while True:
-        page = store.cases(principal, cursor=cursor, **asked)
+        page = store.cases.page(principal, cursor=cursor, **asked)
         found += [case.id for case in page.cases]
         cursor = page.next
         if cursor is None:
@@ -58,24 +66,24 @@ def test_triage_puts_first_what_needs_a_human_first(store):
 
 def test_a_reader_sees_the_own_group_and_an_admin_all(store):
     ours, theirs = add(store), add(store, principal=STRANGER)
-    assert walk(store, READER, limit=1) == [ours] and store.cases(READER).total == 1
+    assert walk(store, READER, limit=1) == [ours] and store.cases.page(READER).total == 1
     assert walk(store, STRANGER, limit=1) == [theirs]
-    assert walk(store, ADMIN, limit=1) == [theirs, ours] and store.cases(ADMIN).total == 2
+    assert walk(store, ADMIN, limit=1) == [theirs, ours] and store.cases.page(ADMIN).total == 2
 
 
 def test_pages_go_on_where_the_one_before_ended_though_cases_came_and_went(store):
     cases = [add(store) for _ in range(6)]
-    first = store.cases(READER, order="newest", limit=2)
+    first = store.cases.page(READER, order="newest", limit=2)
     add(store)
-    store.delete_case(cases[4], READER)
-    second = store.cases(READER, order="newest", limit=10, cursor=first.next)
+    store.cases.delete(cases[4], READER)
+    second = store.cases.page(READER, order="newest", limit=10, cursor=first.next)
     assert [case.id for case in second.cases] == cases[3::-1] and second.next is None
 
 
 def test_the_limit_is_kept_within_its_bounds(store):
     add(store), add(store)
-    assert len(store.cases(READER, limit=0).cases) == 1
-    assert len(store.cases(READER, limit=10**9).cases) == 2
+    assert len(store.cases.page(READER, limit=0).cases) == 1
+    assert len(store.cases.page(READER, limit=10**9).cases) == 2
 
 
 def packed(value):
@@ -104,7 +112,7 @@ def packed(value):
 )
 def test_a_cursor_that_is_none_is_refused(store, cursor):
     with pytest.raises(ProblemError) as refused:
-        store.cases(READER, order="triage", cursor=cursor)
+        store.cases.page(READER, order="triage", cursor=cursor)
     assert refused.value.kind == BAD_REQUEST
 
 
@@ -150,11 +158,11 @@ def sorted_by(keys, rows):
 
 def assert_walks_an_index(store, principal, order, expected):
     assert walk(store, principal, order=order, limit=500) == expected
-    first = store.cases(principal, order=order, limit=50)
+    first = store.cases.page(principal, order=order, limit=50)
     assert first.total == len(expected)
 
     def second_page():
-        store.cases(principal, order=order, limit=50, cursor=first.next)
+        store.cases.page(principal, order=order, limit=50, cursor=first.next)
 
     (page,) = [one for one in seen(store, second_page) if "ORDER BY" in one[0]]
     plan = explained(store, *page)
