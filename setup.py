@@ -35,6 +35,7 @@ setup(
         "serving.gateway.middleware",
         "serving.gateway.observability",
         "serving.gateway.routes",
+        "serving.gateway.schemas",
         "serving.gateway.storage",
         "serving.gateway.storage.migrations",
         "serving.gateway.storage.migrations.versions",

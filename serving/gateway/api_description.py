@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from serving.gateway.problems import MEDIA_TYPE
-from serving.gateway.schemas import Problem
+from serving.gateway.schemas.problem import Problem
 
 _ABOUT = """
 Takes medical images, asks a model server what it makes of them, and keeps cases, predictions and feedback.

@@ -14,7 +14,9 @@ from serving.gateway.decoding_pool import DecodingPool, FileRefusedError
 from serving.gateway.prepared import prepared
 from serving.gateway.principal import Principal
 from serving.gateway.problems import CONFLICT, INVALID, MODEL_REFUSED, NOT_FOUND, ProblemError
-from serving.gateway.schemas import Case, Image, Prediction
+from serving.gateway.schemas.cases import Case
+from serving.gateway.schemas.images import Image
+from serving.gateway.schemas.predictions import Prediction
 from serving.gateway.served_models import ServedModel
 from serving.gateway.storage.store import Store
 

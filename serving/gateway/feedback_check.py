@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from data_schemas.task import Labels
 from serving.gateway.problems import INVALID, ProblemError
-from serving.gateway.schemas import Case, FeedbackRequest
+from serving.gateway.schemas.cases import Case
+from serving.gateway.schemas.feedback import FeedbackRequest
 from serving.gateway.served_models import ServedModels
 
 

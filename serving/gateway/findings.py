@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from data_schemas.description import ModelDescription
 from data_schemas.served_evaluation import ServedEvaluation
-from serving.gateway.schemas import Check, Finding, Scope
+from serving.gateway.schemas.base import Check
+from serving.gateway.schemas.predictions import Finding, Scope
 from serving.gateway.version_facts import interval
 from serving.gateway.withholding import Fact
 

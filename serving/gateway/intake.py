@@ -12,7 +12,8 @@ from typing import Any
 from serving.gateway.decoding_pool import Answer, DecodingPool, FileRefusedError
 from serving.gateway.prepared import Prepared, prepared
 from serving.gateway.problems import INVALID, NO_IMAGE, ProblemError
-from serving.gateway.schemas import Declared, Image, RejectedFile
+from serving.gateway.schemas.images import Image, RejectedFile
+from serving.gateway.schemas.predictions import Declared
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.storage.new_image import FinishedFile, NewImage
 from serving.gateway.zip_files import ZIP_START

@@ -16,7 +16,8 @@ from serving.gateway.predictor import AtHand
 from serving.gateway.prepared import Prepared
 from serving.gateway.principal import Principal
 from serving.gateway.problems import ProblemError
-from serving.gateway.schemas import Case, Declared
+from serving.gateway.schemas.cases import Case
+from serving.gateway.schemas.predictions import Declared
 from serving.gateway.served_models import Current, ServedModel
 from serving.gateway.storage.documents import hidden
 from serving.gateway.storage.new_case import Upload

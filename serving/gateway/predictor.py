@@ -22,17 +22,9 @@ from serving.gateway.observability.metrics import Metrics
 from serving.gateway.prepared import Prepared, PreparedFrame, Refusal, prepared
 from serving.gateway.principal import Principal
 from serving.gateway.problems import MODEL_REFUSED, ProblemError
-from serving.gateway.schemas import (
-    Case,
-    CaseSummary,
-    Declared,
-    Finding,
-    Image,
-    ImagePrediction,
-    Prediction,
-    Withheld,
-    WithheldCode,
-)
+from serving.gateway.schemas.cases import Case, CaseSummary
+from serving.gateway.schemas.images import Image
+from serving.gateway.schemas.predictions import Declared, Finding, ImagePrediction, Prediction, Withheld, WithheldCode
 from serving.gateway.served_models import Current, ServedModel, unavailable
 from serving.gateway.settings import GatewaySettings
 from serving.gateway.storage.new_case import new_id

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serving.gateway.schemas import Problem
+from serving.gateway.schemas.problem import Problem
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from data_schemas.task import Labels
-from serving.gateway.schemas import Finding, Prediction
+from serving.gateway.schemas.predictions import Finding, Prediction
 from serving.gateway.storage.reviewed import Review, ReviewedCase
 
 Basis = Literal["correct", "agree", "disagree", "opinion"]

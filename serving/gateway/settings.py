@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from data_schemas.errors import ProblemsError
 from imaging.limits import MAX_EXAMPLE_FRAMES, MAX_FRAME_SAMPLES
-from serving.gateway.schemas import WithheldCode
+from serving.gateway.schemas.predictions import WithheldCode
 
 PREFIX = "RADFLOW_GATEWAY_"
 

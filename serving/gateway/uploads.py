@@ -16,7 +16,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from serving.gateway.problems import BAD_REQUEST, INVALID, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, ProblemError
-from serving.gateway.schemas import Asked, Declared
+from serving.gateway.schemas.base import Asked
+from serving.gateway.schemas.predictions import Declared
 
 _BLOCK = 1 << 20
 """Bytes that are gathered before a thread parses and writes them: a thread for every chunk would cost more."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from data_schemas.approvals import read_approvals
 from data_schemas.errors import RadflowError
 from data_schemas.served_evaluation import ServedEstimate, ServedEvaluation, read_served_evaluation
-from serving.gateway.schemas import Approval, Interval, ModelVersion
+from serving.gateway.schemas.base import Interval
+from serving.gateway.schemas.models import Approval, ModelVersion
 from serving.gateway.served_models import Current
 
 _log = logging.getLogger("serving.gateway")

@@ -8,7 +8,9 @@ from typing import Literal, get_args
 from data_schemas.description import ModelDescription
 from data_schemas.task import Task
 from serving.gateway.prepared import Refusal
-from serving.gateway.schemas import Check, Declared, Image, Scope, Withheld, WithheldCode
+from serving.gateway.schemas.base import Check
+from serving.gateway.schemas.images import Image
+from serving.gateway.schemas.predictions import Declared, Scope, Withheld, WithheldCode
 
 Fact = Literal["modality", "view", "age_years"]
 FACTS: tuple[Fact, ...] = ("modality", "view", "age_years")

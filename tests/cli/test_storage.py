@@ -8,7 +8,7 @@ import pytest
 
 from cli.main import main
 from serving.gateway.principal import Principal
-from serving.gateway.schemas import FeedbackRequest
+from serving.gateway.schemas.feedback import FeedbackRequest
 from serving.gateway.storage.schema_version import HEAD
 from serving.gateway.storage.store import Store
 from tests.serving.gateway.storage.examples import add_case

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from serving.gateway.context import TheGateway, ThePrincipal
 from serving.gateway.problems import FORBIDDEN, ProblemError
-from serving.gateway.schemas import AuditPage
+from serving.gateway.schemas.audit import AuditPage
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
 

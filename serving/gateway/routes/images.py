@@ -14,7 +14,8 @@ from serving.gateway.decoding_pool import FileRefusedError
 from serving.gateway.explainer import Method, Wanted
 from serving.gateway.paths import CaseId, ImageId
 from serving.gateway.problems import INTERNAL, INVALID, NOT_FOUND, ProblemError
-from serving.gateway.schemas import Case, Image
+from serving.gateway.schemas.cases import Case
+from serving.gateway.schemas.images import Image
 
 router = APIRouter(prefix="/api/v1/studies/{case}/images/{image}", tags=["images"])
 

@@ -9,7 +9,8 @@ from data_schemas.served_evaluation import ServedEvaluation
 from serving.gateway.context import TheGateway, ThePrincipal, TheRequestId
 from serving.gateway.model_note import NOTE
 from serving.gateway.problems import NOT_FOUND, ProblemError
-from serving.gateway.schemas import Interval, Model, ModelCard, ModelList, ModelVersion, TestedFinding
+from serving.gateway.schemas.base import Interval
+from serving.gateway.schemas.models import Model, ModelCard, ModelList, ModelVersion, TestedFinding
 from serving.gateway.served_models import ServedModel
 from serving.gateway.version_facts import VersionFacts
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from serving.gateway.context import TheGateway, ThePrincipal
 from serving.gateway.samples import sample_files
-from serving.gateway.schemas import Session
+from serving.gateway.schemas.session import Session
 
 router = APIRouter(prefix="/api/v1", tags=["session"])
 

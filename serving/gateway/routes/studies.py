@@ -14,15 +14,9 @@ from serving.gateway.paths import CaseId
 from serving.gateway.problems import NOT_FOUND, ProblemError
 from serving.gateway.routes.upload_body import UPLOAD_BODY
 from serving.gateway.samples import sample_files
-from serving.gateway.schemas import (
-    Case,
-    CaseList,
-    Declared,
-    Feedback,
-    FeedbackRequest,
-    Prediction,
-    PredictionRequest,
-)
+from serving.gateway.schemas.cases import Case, CaseList
+from serving.gateway.schemas.feedback import Feedback, FeedbackRequest
+from serving.gateway.schemas.predictions import Declared, Prediction, PredictionRequest
 from serving.gateway.uploads import Limits, checked_fields, receive
 
 router = APIRouter(prefix="/api/v1", tags=["studies"])

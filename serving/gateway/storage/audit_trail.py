@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from serving.gateway.principal import Principal
-from serving.gateway.schemas import AuditEntry, AuditPage
+from serving.gateway.schemas.audit import AuditEntry, AuditPage
 from serving.gateway.storage import audit_log, shown
 from serving.gateway.storage.database import Database
 

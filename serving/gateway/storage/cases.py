@@ -7,7 +7,8 @@ from datetime import datetime
 
 from serving.gateway.principal import Principal
 from serving.gateway.problems import INVALID, ProblemError
-from serving.gateway.schemas import Case, CaseList, Declared
+from serving.gateway.schemas.cases import Case, CaseList
+from serving.gateway.schemas.predictions import Declared
 from serving.gateway.storage import documents, retention, shown, worklist
 from serving.gateway.storage.audit_trail import AuditTrail
 from serving.gateway.storage.case_access import CaseAccess, of_case

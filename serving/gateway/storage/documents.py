@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from serving.gateway.principal import Principal
-from serving.gateway.schemas import (
-    Case,
-    CaseStatus,
-    CaseSummary,
-    Declared,
-    Feedback,
-    Image,
-    Prediction,
-    RejectedFile,
-)
+from serving.gateway.schemas.cases import Case, CaseStatus, CaseSummary
+from serving.gateway.schemas.feedback import Feedback
+from serving.gateway.schemas.images import Image, RejectedFile
+from serving.gateway.schemas.predictions import Declared, Prediction
 from serving.gateway.storage.tables import CaseRow, FeedbackRow, ImageRow, PredictionRow
 
 _HIDDEN: Mapping[str, object] = {"flagged": [], "urgency": None, "withheld": []}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from serving.gateway.principal import Principal
 from serving.gateway.problems import CONFLICT, INVALID, ProblemError
-from serving.gateway.schemas import Feedback, FeedbackRequest
+from serving.gateway.schemas.feedback import Feedback, FeedbackRequest
 from serving.gateway.storage import documents, shown, triage
 from serving.gateway.storage.audit_trail import AuditTrail
 from serving.gateway.storage.case_access import CaseAccess

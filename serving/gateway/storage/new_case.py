@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from serving.gateway.principal import Principal
-from serving.gateway.schemas import Declared, RejectedFile
+from serving.gateway.schemas.images import RejectedFile
+from serving.gateway.schemas.predictions import Declared
 from serving.gateway.storage import triage
 from serving.gateway.storage.core_statements import insert_rows, table_of
 from serving.gateway.storage.image_store import ImageStore, StoredObject

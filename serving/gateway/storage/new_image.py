@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serving.gateway.schemas import Image
+from serving.gateway.schemas.images import Image
 
 Features = Mapping[str, float | str | Sequence[float]]
 """The features of a tf.Example but its pixels, by their names in `data_schemas.features`. None identifies a patient."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from serving.gateway.principal import Principal
-from serving.gateway.schemas import CaseSummary, Prediction
+from serving.gateway.schemas.cases import CaseSummary
+from serving.gateway.schemas.predictions import Prediction
 from serving.gateway.storage import documents, served, shown, triage
 from serving.gateway.storage.audit_trail import AuditTrail
 from serving.gateway.storage.case_access import CaseAccess

@@ -11,7 +11,8 @@ from typing import Literal, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from serving.gateway.schemas import Declared, Image, Prediction
+from serving.gateway.schemas.images import Image
+from serving.gateway.schemas.predictions import Declared, Prediction
 from serving.gateway.storage.documents import image, prediction
 from serving.gateway.storage.tables import CaseRow, FeedbackRow, ImageRow, PredictionRow
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from serving.gateway.schemas import ImagePrediction, Prediction
+from serving.gateway.schemas.predictions import ImagePrediction, Prediction
 from serving.gateway.storage.core_statements import insert_rows, table_of
 from serving.gateway.storage.new_image import Features, ServedImage
 from serving.gateway.storage.tables import ImageRow, ServedRow

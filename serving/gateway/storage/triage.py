@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from serving.gateway.schemas import Finding
+from serving.gateway.schemas.predictions import Finding
 from serving.gateway.storage.tables import CaseRow
 
 _LEAST = 1e-6

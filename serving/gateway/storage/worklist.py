@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from serving.gateway.principal import Principal
 from serving.gateway.problems import BAD_REQUEST, ProblemError
-from serving.gateway.schemas import CaseList
+from serving.gateway.schemas.cases import CaseList
 from serving.gateway.storage.documents import summary
 from serving.gateway.storage.tables import CaseRow
 

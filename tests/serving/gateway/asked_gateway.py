@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_schemas.task import Labels
-from serving.gateway.schemas import Image, ImagePrediction, ModelVersion, Prediction, Scope, Withheld
+from serving.gateway.schemas.images import Image
+from serving.gateway.schemas.models import ModelVersion
+from serving.gateway.schemas.predictions import ImagePrediction, Prediction, Scope, Withheld
 from serving.gateway.storage.new_image import NewImage, ServedImage
 from tests.serving.gateway.kept_gateway import PIXELS, Gateway, reader
 from tests.serving.gateway.reviewed_cases import predicted

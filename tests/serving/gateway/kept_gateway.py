@@ -13,7 +13,9 @@ from imaging.deidentification.profile import profile
 from imaging.dicom_file import read_dataset
 from imaging.pseudonyms import Pseudonyms
 from serving.gateway.principal import Principal
-from serving.gateway.schemas import FeedbackRequest, Image, Pixels, Prediction, Window
+from serving.gateway.schemas.feedback import FeedbackRequest
+from serving.gateway.schemas.images import Image, Pixels, Window
+from serving.gateway.schemas.predictions import Prediction
 from serving.gateway.storage.new_case import Upload
 from serving.gateway.storage.new_image import NewImage, ServedImage
 from serving.gateway.storage.store import Store

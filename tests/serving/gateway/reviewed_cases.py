@@ -6,7 +6,8 @@ import secrets
 from datetime import datetime, timedelta, timezone
 
 from data_schemas.task import Labels
-from serving.gateway.schemas import Finding, ModelVersion, Prediction, Withheld
+from serving.gateway.schemas.models import ModelVersion
+from serving.gateway.schemas.predictions import Finding, Prediction, Withheld
 from serving.gateway.storage.reviewed import Review, ReviewedCase
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)

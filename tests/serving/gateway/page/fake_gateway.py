@@ -22,7 +22,22 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from serving.gateway import problems, schemas
+from serving.gateway import problems
+from serving.gateway.schemas.base import Interval
+from serving.gateway.schemas.cases import Case, CaseList, CaseSummary
+from serving.gateway.schemas.feedback import Feedback, FeedbackRequest
+from serving.gateway.schemas.images import Image, Pixels, RejectedFile, Window
+from serving.gateway.schemas.models import Approval, Model, ModelCard, ModelList, ModelVersion, TestedFinding
+from serving.gateway.schemas.predictions import (
+    Declared,
+    Finding,
+    ImagePrediction,
+    Prediction,
+    PredictionRequest,
+    Scope,
+    Withheld,
+)
+from serving.gateway.schemas.session import Session
 from serving.gateway.storage import documents
 
 DIST = Path(__file__).parents[4] / "serving" / "gateway" / "page" / "dist"
@@ -48,7 +63,7 @@ class Picture:
     intercept: float = 0.0
     unit: str = ""
     inverted: bool = False
-    windows: list[schemas.Window] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     aspect: float = 1.0
     modality: str = "DX"
     view: str = "PA"
@@ -57,19 +72,19 @@ class Picture:
     burned_in_text: bool = False
     id: str = field(default_factory=new_id)
 
-    def described(self, number: int) -> schemas.Image:
+    def described(self, number: int) -> Image:
         frames, rows, columns = self.stored.shape[:3]
         ends = (
             self.slope * float(self.stored.min()) + self.intercept,
             self.slope * float(self.stored.max()) + self.intercept,
         )
-        own = [schemas.Window(center=(ends[0] + ends[1] + 1) / 2, width=ends[1] - ends[0] + 1)]
-        pixels = schemas.Pixels(
+        own = [Window(center=(ends[0] + ends[1] + 1) / 2, width=ends[1] - ends[0] + 1)]
+        pixels = Pixels(
             rows=rows, columns=columns, frames=frames, dtype="uint16" if self.stored.dtype == np.uint16 else "uint8",
             samples=3 if self.stored.ndim == 4 else 1, slope=self.slope, intercept=self.intercept,
             inverted=self.inverted, unit=self.unit, windows=self.windows or own, aspect=self.aspect,
         )  # fmt: skip
-        return schemas.Image(
+        return Image(
             id=self.id, file=number, format="DICOM", pixels=pixels, modality=self.modality, view=self.view,
             sex=self.sex, age_years=self.age_years, burned_in_text=self.burned_in_text,
         )  # fmt: skip
@@ -90,11 +105,11 @@ def ramp(rows: int = 256, columns: int = 256, frames: int = 1) -> np.ndarray:
     return (16 * column + 2 * row + 100 * frame).astype(np.uint16)
 
 
-def interval(value: float, lower: float, upper: float, patients: int) -> schemas.Interval:
-    return schemas.Interval(value=value, lower=lower, upper=upper, patients=patients)
+def interval(value: float, lower: float, upper: float, patients: int) -> Interval:
+    return Interval(value=value, lower=lower, upper=upper, patients=patients)
 
 
-def finding(name: str, probability: float | None, *, point: float = 0.3, **more: Any) -> schemas.Finding:
+def finding(name: str, probability: float | None, *, point: float = 0.3, **more: Any) -> Finding:
     """A finding, flagged where its probability reaches its operating point."""
     said: dict[str, Any] = {
         "prevalence": 0.3, "deployment": False, "sensitivity": interval(0.913, 0.806, 0.969, 52),
@@ -102,10 +117,10 @@ def finding(name: str, probability: float | None, *, point: float = 0.3, **more:
     }  # fmt: skip
     said["flagged"] = None if probability is None else probability >= point
     said["in_set"] = None if probability is None else probability >= point / 2
-    return schemas.Finding(name=name, probability=probability, operating_point=point, **{**said, **more})
+    return Finding(name=name, probability=probability, operating_point=point, **{**said, **more})
 
 
-def usual_findings() -> list[schemas.Finding]:
+def usual_findings() -> list[Finding]:
     return [
         finding("normal", 0.12, point=0.7, is_finding=False),
         finding("nodule", 0.81, point=0.33),
@@ -120,13 +135,13 @@ class Kept:
     pictures: list[Picture]
     number: int
     created_at: datetime.datetime
-    findings: list[schemas.Finding]
-    withheld: schemas.Withheld | None = None
+    findings: list[Finding]
+    withheld: Withheld | None = None
     sample: bool = False
-    rejected: list[schemas.RejectedFile] = field(default_factory=list)
-    declared: schemas.Declared | None = None
-    predictions: list[schemas.Prediction] = field(default_factory=list)
-    feedback: list[schemas.Feedback] = field(default_factory=list)
+    rejected: list[RejectedFile] = field(default_factory=list)
+    declared: Declared | None = None
+    predictions: list[Prediction] = field(default_factory=list)
+    feedback: list[Feedback] = field(default_factory=list)
     failed: bool = False
     shown: bool = False
     id: str = field(default_factory=new_id)
@@ -152,16 +167,16 @@ class Kept:
             "thumbnail": self.pictures[0].id if self.pictures else None,
         }  # fmt: skip
 
-    def told(self, *, predictions: bool) -> schemas.CaseSummary:
+    def told(self, *, predictions: bool) -> CaseSummary:
         """Returns the row of the worklist, and notes what it tells."""
-        row = schemas.CaseSummary(**self.summary())
+        row = CaseSummary(**self.summary())
         self.shown = self.shown or (predictions and documents.tells(row))
         return row if predictions else documents.hidden_summary(row)
 
-    def whole(self, *, predictions: bool) -> schemas.Case:
+    def whole(self, *, predictions: bool) -> Case:
         """Returns the case, and notes what it tells."""
         self.shown = self.shown or (predictions and bool(self.predictions))
-        case = schemas.Case(
+        case = Case(
             **self.summary(), image_list=[picture.described(at) for at, picture in enumerate(self.pictures, 1)],
             rejected=self.rejected, declared=self.declared, predictions=self.predictions, feedback=self.feedback,
             blind=not self.shown,
@@ -214,15 +229,15 @@ class FakeGateway:
             self.predict(kept)
         return kept
 
-    def version(self) -> schemas.ModelVersion:
-        approval = schemas.Approval(
+    def version(self) -> ModelVersion:
+        approval = Approval(
             version=3, by="Dr. A. Example", role="head of radiology", statement="For the pilot on ward 4.", at=NOW
         )
-        return schemas.ModelVersion(
+        return ModelVersion(
             name="chest", version=3, approved=self.approved, approval=approval if self.approved else None
         )
 
-    def predict(self, kept: Kept) -> schemas.Prediction:
+    def predict(self, kept: Kept) -> Prediction:
         withheld = kept.withheld
         check = dict.fromkeys(("modality", "view", "age"), "match")
         for code in withheld.codes if withheld else []:
@@ -230,16 +245,15 @@ class FakeGateway:
             if name in check:
                 check[name] = verdict
         outside = withheld is not None and "out_of_distribution" in withheld.codes
-        scope = schemas.Scope(out_of_distribution=outside, score=2.4 if outside else 0.6, threshold=1.06, **check)
+        scope = Scope(out_of_distribution=outside, score=2.4 if outside else 0.6, threshold=1.06, **check)
         findings = [
             said.model_copy(update={"probability": None, "flagged": None, "in_set": None}) if withheld else said
             for said in kept.findings
         ]
         images = [
-            schemas.ImagePrediction(image=picture.id, frame=1, scope=scope, findings=findings)
-            for picture in kept.pictures
+            ImagePrediction(image=picture.id, frame=1, scope=scope, findings=findings) for picture in kept.pictures
         ]
-        prediction = schemas.Prediction(
+        prediction = Prediction(
             id=new_id(), created_at=NOW, model=self.version(), unit="image", withheld=withheld, findings=findings,
             images=images, coverage=self.coverage, calibrated=True, not_assessable=self.not_assessable,
             intended_use=INTENDED_USE, note=NOTE,
@@ -303,29 +317,29 @@ class FakeGateway:
         return FileResponse(DIST / "favicon.svg")
 
     async def _session(self, request: Request) -> Response:
-        return answer(schemas.Session(
+        return answer(Session(
             subject="local", role="reader", group="local", authentication="api_key" if self.api_key else "none",
             max_bytes=2 * 1024**3, max_files=self.max_files, retention_days=30, samples=self.samples,
         ))  # fmt: skip
 
     async def _models(self, request: Request) -> Response:
-        model = schemas.Model(name="chest", available=False)
+        model = Model(name="chest", available=False)
         if self.available:
             labels = ["normal", "nodule", "cavity"] if self.exclusive else ["nodule", "cavity"]
-            model = schemas.Model(
+            model = Model(
                 name="chest", available=True, version=self.version(), title="Nodules and cavities in chest films",
                 intended_use=INTENDED_USE, unit="image", labels=labels, findings=["nodule", "cavity"],
                 exclusive=self.exclusive, modalities=["CR", "DX"], views=["PA", "AP"],
             )  # fmt: skip
         others = [model.model_copy(update={"name": name, "title": name.title()}) for name in self.other_models]
-        return answer(schemas.ModelList(models=[model, *others]))
+        return answer(ModelList(models=[model, *others]))
 
     async def _card(self, request: Request) -> Response:
         tested = {
             "sensitivity": interval(0.913, 0.806, 0.969, 52), "specificity": interval(0.878, 0.795, 0.932, 98),
-            "auroc": interval(0.954, 0.914, 0.981, 150), "ppv": schemas.Interval(value=None, note="3 patients only"),
+            "auroc": interval(0.954, 0.914, 0.981, 150), "ppv": Interval(value=None, note="3 patients only"),
         }  # fmt: skip
-        return answer(schemas.ModelCard(
+        return answer(ModelCard(
             model=self.version(), title="Nodules and cavities in chest films", intended_use=INTENDED_USE,
             population="None; a program draws the images.", reference_standard="The generator.",
             limitations=["Synthetic images. No conclusion about any real one may be drawn."], modalities=["CR", "DX"],
@@ -333,8 +347,8 @@ class FakeGateway:
             operating_points={"nodule": 0.33, "cavity": 0.2}, prevalence={"normal": 0.4, "nodule": 0.3, "cavity": 0.3},
             deployment_prevalence=None, unit="image", test_patients=150,
             findings=[
-                schemas.TestedFinding(name="nodule", patients_with=52, patients_without=98, metrics=tested),
-                schemas.TestedFinding(name="cavity", patients_with=48, patients_without=102, metrics=tested),
+                TestedFinding(name="nodule", patients_with=52, patients_without=98, metrics=tested),
+                TestedFinding(name="cavity", patients_with=48, patients_without=102, metrics=tested),
             ],
             not_assessable=self.not_assessable, gates=["nodule AUROC is at least 0.85: met (0.954, lower end 0.914)"],
             radflow_version="0.1.0", note=NOTE,
@@ -350,7 +364,7 @@ class FakeGateway:
         predictions = with_predictions(request)
         assert predictions or request.query_params["order"] == "newest"
         rows = [kept.told(predictions=predictions) for kept in page]
-        return answer(schemas.CaseList(cases=rows, total=len(newest), next=more))
+        return answer(CaseList(cases=rows, total=len(newest), next=more))
 
     async def _upload(self, request: Request) -> Response:
         form = await request.form(max_files=1000)
@@ -384,7 +398,7 @@ class FakeGateway:
 
     async def _predict(self, request: Request) -> Response:
         kept = self._kept(request)
-        asked = schemas.PredictionRequest.model_validate_json(await request.body())
+        asked = PredictionRequest.model_validate_json(await request.body())
         self.bodies.append((request.url.path, asked.model_dump(exclude_none=True)))
         await asyncio.sleep(self.delay)
         stated = {name for name, value in asked.declared.model_dump().items() if value is not None}
@@ -398,13 +412,13 @@ class FakeGateway:
 
     async def _feedback(self, request: Request) -> Response:
         kept = self._kept(request)
-        given = schemas.FeedbackRequest.model_validate_json(await request.body())
+        given = FeedbackRequest.model_validate_json(await request.body())
         self.bodies.append((request.url.path, given.model_dump()))
         opinion = given.kind == "opinion"
         if opinion and any(one.mine for one in kept.feedback):
             raise problems.ProblemError(problems.CONFLICT, "You left feedback on this case already.")
         said = {**given.model_dump(), "blind": opinion and not kept.shown}
-        made = schemas.Feedback(id=new_id(), created_at=NOW, author="local", mine=True, **said)
+        made = Feedback(id=new_id(), created_at=NOW, author="local", mine=True, **said)
         kept.feedback.append(made)
         return answer(made, 201)
 

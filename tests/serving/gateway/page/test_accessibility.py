@@ -7,7 +7,8 @@ import re
 import pytest
 
 from imaging.synthetic import write_sample
-from serving.gateway import problems, schemas
+from serving.gateway import problems
+from serving.gateway.schemas.predictions import Declared, Withheld
 from tests.serving.gateway.page.fake_gateway import Picture, finding, ramp
 from tests.serving.gateway.page.reader import Reader
 
@@ -27,7 +28,7 @@ def check(reader):
 
 
 def several(gateway):
-    withheld = schemas.Withheld(
+    withheld = Withheld(
         codes=["view_unknown"], message="The file says no view.", declare=["modality", "view", "age_years"]
     )
     gateway.add(Picture(ramp()), findings=[finding("nodule", 0.01), finding("cavity", 0.02)])
@@ -36,7 +37,7 @@ def several(gateway):
     failed.failed = True
     return gateway.add(
         Picture(ramp(frames=3), age_years=None), Picture(ramp(), view="LL", burned_in_text=True),
-        declared=schemas.Declared(age_years=57),
+        declared=Declared(age_years=57),
     )  # fmt: skip
 
 

@@ -8,14 +8,31 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from serving.gateway import schemas
+from serving.gateway.schemas import models
+from serving.gateway.schemas.base import Check, Interval
+from serving.gateway.schemas.cases import Case, CaseList, CaseStatus, CaseSummary
+from serving.gateway.schemas.feedback import Feedback, FeedbackRequest
+from serving.gateway.schemas.images import Image, Pixels, RejectedFile, Window
+from serving.gateway.schemas.predictions import (
+    Declared,
+    Finding,
+    ImagePrediction,
+    Prediction,
+    PredictionRequest,
+    Scope,
+    Withheld,
+    WithheldCode,
+)
+from serving.gateway.schemas.problem import Problem
+from serving.gateway.schemas.session import Session
 
 CONTRACT = Path(__file__).parents[4] / "serving" / "gateway" / "page" / "src" / "api" / "contract.ts"
-NAMES = [
-    "Problem", "Interval", "Window", "Pixels", "Image", "RejectedFile", "Declared", "CaseSummary", "Case", "CaseList",
-    "Withheld", "Scope", "Finding", "ImagePrediction", "Approval", "ModelVersion", "Prediction", "PredictionRequest",
-    "FeedbackRequest", "Feedback", "Model", "ModelList", "TestedFinding", "ModelCard", "Session",
+MESSAGES = [
+    Problem, Interval, Window, Pixels, Image, RejectedFile, Declared, CaseSummary, Case, CaseList, Withheld, Scope,
+    Finding, ImagePrediction, Prediction, PredictionRequest, FeedbackRequest, Feedback, Session,
+    models.Approval, models.ModelVersion, models.Model, models.ModelList, models.TestedFinding, models.ModelCard,
 ]  # fmt: skip
+NAMED_VALUES = {"WithheldCode": WithheldCode, "CaseStatus": CaseStatus, "Check": Check}
 
 
 def interface(name: str) -> dict[str, str]:
@@ -26,18 +43,17 @@ def interface(name: str) -> dict[str, str]:
     return {**(interface(found[1]) if found[1] else {}), **fields}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_fields_are_the_schemas_and_null_where_they_may_be_none(name):
-    model = getattr(schemas, name)
-    fields = interface(name)
-    assert set(fields) == set(model.model_fields)
-    for field, kind in get_type_hints(model).items():
-        if field in fields and name != "PredictionRequest":
+@pytest.mark.parametrize("message", MESSAGES)
+def test_fields_are_the_schemas_and_null_where_they_may_be_none(message):
+    fields = interface(message.__name__)
+    assert set(fields) == set(message.model_fields)
+    for field, kind in get_type_hints(message).items():
+        if field in fields and message is not PredictionRequest:
             assert ("null" in fields[field]) == (type(None) in get_args(kind)), field
 
 
-@pytest.mark.parametrize("name", ["WithheldCode", "CaseStatus", "Check"])
+@pytest.mark.parametrize("name", NAMED_VALUES)
 def test_named_values_are_the_schemas(name):
     text = CONTRACT.read_text()
     found: Any = re.search(rf"export type {name} =(.*?);", text, re.DOTALL)
-    assert set(re.findall(r'"(\w+)"', found[1])) == set(get_args(getattr(schemas, name)))
+    assert set(re.findall(r'"(\w+)"', found[1])) == set(get_args(NAMED_VALUES[name]))

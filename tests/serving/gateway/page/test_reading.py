@@ -7,7 +7,10 @@ import re
 import pytest
 
 from imaging.synthetic import write_sample
-from serving.gateway import problems, schemas
+from serving.gateway import problems
+from serving.gateway.schemas.feedback import Feedback
+from serving.gateway.schemas.images import RejectedFile
+from serving.gateway.schemas.predictions import Withheld
 from tests.serving.gateway.page.fake_gateway import NOW, Kept, Picture, finding, ramp, usual_findings
 from tests.serving.gateway.page.reader import Reader
 
@@ -25,7 +28,7 @@ def dicom(tmp_path_factory):
 
 
 def withheld_case(gateway):
-    withheld = schemas.Withheld(
+    withheld = Withheld(
         codes=["view_unknown", "age_unknown"], message="The file does not say its view and age.",
         declare=["view", "age_years"],
     )  # fmt: skip
@@ -212,7 +215,7 @@ def test_an_opinion_that_was_given_in_another_window_is_not_given_again(gateway,
     reader.open(kept)
     reader.panel.get_by_role("radio", name="normal").check()
     said = {"kind": "opinion", "labels": ["cavity"], "comment": "", "prediction": None, "blind": True}
-    kept.feedback.append(schemas.Feedback(id="0" * 32, created_at=NOW, author="local", mine=True, **said))
+    kept.feedback.append(Feedback(id="0" * 32, created_at=NOW, author="local", mine=True, **said))
     reader.panel.get_by_role("button", name="Keep my opinion").click()
     reader.page.get_by_text("You left feedback on this case already.").wait_for()
     reader.panel.get_by_text("Opinion before the model's: cavity").wait_for()
@@ -243,7 +246,7 @@ def test_a_case_out_of_scope_says_why_and_asks_for_what_the_header_does_not_say(
 
 
 def test_what_cannot_be_declared_has_no_form(gateway, reader):
-    withheld = schemas.Withheld(codes=["out_of_distribution"], message="Unlike the training images.", declare=[])
+    withheld = Withheld(codes=["out_of_distribution"], message="Unlike the training images.", declare=[])
     reader.open(gateway.add(Picture(ramp()), withheld=withheld))
     assert "unlike the training images" in reader.panel.inner_text()
     assert reader.panel.get_by_role("button", name="State it").count() == 0
@@ -291,7 +294,7 @@ def test_a_prediction_that_fails_can_be_asked_for_again(gateway, reader, dicom):
 
 
 def test_files_without_an_image_are_listed_beside_those_with_one(gateway, reader, dicom):
-    refused = schemas.RejectedFile(file=2, status="corrupt", reason="The pixel data end early.")
+    refused = RejectedFile(file=2, status="corrupt", reason="The pixel data end early.")
     gateway.next_case = Kept([Picture(ramp())], 0, NOW, usual_findings(), rejected=[refused])
     reader.open().upload(dicom, dicom)
     reader.panel.get_by_text("One file gives no image").click()

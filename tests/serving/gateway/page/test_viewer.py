@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from serving.gateway import schemas
+from serving.gateway.schemas.images import Window
 from tests.serving.gateway.page.fake_gateway import Picture, ramp
 from tests.serving.gateway.page.reader import Reader
 
-TWELVE_BITS = [schemas.Window(center=2048, width=4096, explanation="12 bits")]
+TWELVE_BITS = [Window(center=2048, width=4096, explanation="12 bits")]
 
 
 @pytest.fixture

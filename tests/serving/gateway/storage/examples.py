@@ -4,17 +4,9 @@ import secrets
 from datetime import datetime, timedelta, timezone
 
 from serving.gateway.principal import Principal
-from serving.gateway.schemas import (
-    Finding,
-    Image,
-    ImagePrediction,
-    ModelVersion,
-    Pixels,
-    Prediction,
-    Scope,
-    Window,
-    Withheld,
-)
+from serving.gateway.schemas.images import Image, Pixels, Window
+from serving.gateway.schemas.models import ModelVersion
+from serving.gateway.schemas.predictions import Finding, ImagePrediction, Prediction, Scope, Withheld
 from serving.gateway.storage.new_case import Upload
 from serving.gateway.storage.new_image import NewImage, ServedImage
 

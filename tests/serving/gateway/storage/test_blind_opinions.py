@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from serving.gateway.problems import CONFLICT, INVALID, ProblemError
-from serving.gateway.schemas import FeedbackRequest
+from serving.gateway.schemas.feedback import FeedbackRequest
 from serving.gateway.storage.database import Database, parsed_url
 from serving.gateway.storage.schema_version import migrate
 from serving.gateway.storage.store import Store

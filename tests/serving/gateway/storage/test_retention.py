@@ -9,7 +9,7 @@ import pytest
 
 from data_schemas.audit_chain import check_chain
 from serving.gateway.problems import ProblemError
-from serving.gateway.schemas import FeedbackRequest
+from serving.gateway.schemas.feedback import FeedbackRequest
 from serving.gateway.storage import retention
 from serving.gateway.storage.audit_log import read_log
 from serving.gateway.storage.image_store import ImageStore

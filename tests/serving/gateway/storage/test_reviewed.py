@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from serving.gateway.schemas import Declared, FeedbackRequest
+from serving.gateway.schemas.feedback import FeedbackRequest
+from serving.gateway.schemas.predictions import Declared
 from serving.gateway.storage import reviewed
 from tests.serving.gateway.storage.examples import (
     ADMIN,

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from data_schemas.audit_chain import check_chain
 from data_schemas.errors import ConfigurationError
-from serving.gateway.schemas import FeedbackRequest
+from serving.gateway.schemas.feedback import FeedbackRequest
 from serving.gateway.storage.audit_log import read_log
 from serving.gateway.storage.database import make_engine, parsed_url
 from serving.gateway.storage.schema_version import HEAD, alembic_config, current_revision, migrate, require_head

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from serving.gateway.problems import INVALID, NOT_FOUND, ProblemError
-from serving.gateway.schemas import Declared, FeedbackRequest, RejectedFile
+from serving.gateway.schemas.feedback import FeedbackRequest
+from serving.gateway.schemas.images import RejectedFile
+from serving.gateway.schemas.predictions import Declared
 from tests.serving.gateway.storage.examples import (
     ADMIN,
     COLLEAGUE,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, insert
 
 from serving.gateway.problems import BAD_REQUEST, ProblemError
-from serving.gateway.schemas import FeedbackRequest
+from serving.gateway.schemas.feedback import FeedbackRequest
 from serving.gateway.storage import worklist
 from serving.gateway.storage.tables import CaseRow, GroupRow
 from tests.serving.gateway.storage.examples import (

@@ -1,5 +1,5 @@
 /**
- * What the gateway answers and takes, as `serving/gateway/schemas.py` has it; a test compares every name of the two.
+ * What the gateway answers and takes, as `serving/gateway/schemas` has it; a test compares every name of the two.
  */
 
 export type Check = "match" | "mismatch" | "unknown";
