@@ -10,7 +10,10 @@ import time
 import pytest
 import uvicorn
 
-from tests.serving.gateway.page.fake_gateway import FakeGateway
+from imaging.synthetic import write_sample
+from serving.gateway.schemas.predictions import Withheld
+from tests.serving.gateway.page.fake_gateway import FakeGateway, Picture, ramp
+from tests.serving.gateway.page.reader import Reader
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -91,3 +94,26 @@ def page(context, served):
     page.base = served.address
     yield page
     assert not refused
+
+
+@pytest.fixture
+def reader(page, served):
+    return Reader(page, served.address)
+
+
+@pytest.fixture(scope="session")
+def dicom(tmp_path_factory):
+    """A file to upload."""
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder, studies=1, seed=1)
+    return next((folder / "dicom").glob("*.dcm"))
+
+
+@pytest.fixture
+def withheld_case(gateway):
+    """A case that has no scores until its view and age are stated."""
+    withheld = Withheld(
+        codes=["view_unknown", "age_unknown"], message="The file does not say its view and age.",
+        declare=["view", "age_years"],
+    )  # fmt: skip
+    return gateway.add(Picture(ramp(), view="", age_years=None), withheld=withheld)

@@ -10,14 +10,8 @@ from imaging.synthetic import write_sample
 from serving.gateway import problems
 from serving.gateway.schemas.predictions import Declared, Withheld
 from tests.serving.gateway.page.fake_gateway import Picture, finding, ramp
-from tests.serving.gateway.page.reader import Reader
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.fixture
-def reader(page, served):
-    return Reader(page, served.address)
 
 
 def check(reader):

@@ -5,18 +5,11 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pytest
 
 from serving.gateway.schemas.images import Window
 from tests.serving.gateway.page.fake_gateway import Picture, ramp
-from tests.serving.gateway.page.reader import Reader
 
 TWELVE_BITS = [Window(center=2048, width=4096, explanation="12 bits")]
-
-
-@pytest.fixture
-def reader(page, served):
-    return Reader(page, served.address)
 
 
 def ramp_case(gateway, **more):
