@@ -7,12 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+WORKER = "models.training_worker"
 
 
 def tf_configs(count: int = 2) -> list[str]:
@@ -32,7 +32,7 @@ def tf_configs(count: int = 2) -> list[str]:
 def worker(folder: Path, tf_config: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Starts a worker as its user would; one that still runs is killed when the block ends."""
     environment = os.environ | {"TF_CONFIG": tf_config, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "models.training_worker", str(folder)]
+    command = [sys.executable, "-m", WORKER, str(folder)]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
     try:
@@ -40,24 +40,3 @@ def worker(folder: Path, tf_config: str, log: Path) -> Iterator[subprocess.Popen
     finally:
         process.kill()
         process.wait()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 180) -> None:
-    """Waits until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.1)
-
-
-def training_processes(folder: Path) -> list[int]:
-    """Returns the process ids of the workers of a folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it has just ended
-            continue
-        if b"models.training_worker" in words and str(folder).encode() in words:
-            found.append(int(process.name))
-    return found

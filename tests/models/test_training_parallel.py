@@ -24,9 +24,10 @@ from models.training import Trained, train
 from models.training_notes import NoteReader, NoteWriter
 from models.training_parallel import ALIVE_FILE, HANDED, train_on_cluster
 from models.training_state import TrainingState
-from tests.models.clusters import tf_configs, training_processes, wait_until, worker
+from tests.models.clusters import WORKER, tf_configs, worker
 from tests.models.splits import SIZE, quarter_split
 from tests.models.tasks import demo_task
+from tests.processes import running, wait_until
 
 SPLITS = quarter_split(1), quarter_split(2)
 """48 images each: three whole batches of 16."""
@@ -124,8 +125,8 @@ def test_a_lost_worker_ends_the_run_in_words_and_the_next_goes_on(victim: str, w
     first, second = tf_configs()
     task = _task(epochs=400)
     with worker(tmp_path, second, tmp_path / "log") as other, Trainer(tmp_path, weights, first, task=task) as trainer:
-        wait_until(lambda: trainer.epochs() >= 3)
-        (chief,) = [one for one in training_processes(tmp_path) if one != other.pid]
+        wait_until(lambda: trainer.epochs() >= 3, seconds=180)
+        (chief,) = [one for one in running(WORKER, tmp_path) if one != other.pid]
         os.kill(other.pid if victim == "another machine's" else chief, signal.SIGKILL)
         killed = time.monotonic()
         trainer.wait(60)
@@ -138,7 +139,7 @@ def test_a_lost_worker_ends_the_run_in_words_and_the_next_goes_on(victim: str, w
         assert "training_worker: worker 1 lost the others" in (tmp_path / "log").read_text()
     else:
         assert "worker 0 lost the others" in trainer.error
-    assert training_processes(tmp_path) == [] and not (tmp_path / HANDED).exists()
+    assert running(WORKER, tmp_path) == [] and not (tmp_path / HANDED).exists()
 
     done = TrainingState.load(trainer.state_folder)
     assert done is not None
@@ -159,7 +160,7 @@ def test_a_worker_that_does_not_come_is_named(weights: Path, tmp_path: Path) -> 
         trainer.wait(120)
     absent = json.loads(first)["cluster"]["worker"][1]
     assert f"worker 1 ({absent}) did not come within 3 s: start python -m models.training_worker" in trainer.error
-    assert not (tmp_path / HANDED).exists() and training_processes(tmp_path) == []
+    assert not (tmp_path / HANDED).exists() and running(WORKER, tmp_path) == []
 
 
 @pytest.mark.clusters

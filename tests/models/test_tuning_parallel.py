@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,28 +19,14 @@ from models.tuning import TaskTuner
 from models.tuning_parallel import worker_environment
 from models.worker_job import read_job, write_job
 from tests.models.searches import StandIn, search_task, tiny_splits
+from tests.processes import running, wait_until
 
 ROOT = Path(__file__).parents[2]
 
 
 def _workers(folder: Path) -> list[int]:
     """Returns the process ids of the workers of a search."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it has just ended
-            continue
-        if b"models.tuning_worker" in words and str(folder / "workers").encode() in words:
-            found.append(int(process.name))
-    return found
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
+    return running("models.tuning_worker", folder / "workers")
 
 
 def _tuner(folder: Path, workers: int = 2) -> TaskTuner:
@@ -75,7 +59,7 @@ def test_when_a_worker_dies_the_others_are_stopped_and_the_search_can_go_on(
 
     thread = threading.Thread(target=search)
     thread.start()
-    _wait_for(lambda: len(_workers(tmp_path)) == 2)
+    wait_until(lambda: len(_workers(tmp_path)) == 2)
     os.kill(_workers(tmp_path)[0], signal.SIGKILL)
     thread.join(60)
     assert len(caught) == 1 and "a worker process of the search ended with status -9" in caught[0]
@@ -97,9 +81,9 @@ def test_a_search_that_has_ended_starts_no_worker(tmp_path: Path, monkeypatch: p
 def test_workers_end_with_a_chief_that_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.models.searches", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PARALLEL_TRIALS": "2"}) as chief:
-        _wait_for(lambda: len(_workers(tmp_path)) == 2)
+        wait_until(lambda: len(_workers(tmp_path)) == 2)
         chief.send_signal(signal.SIGKILL)
-    _wait_for(lambda: not _workers(tmp_path), seconds=20)
+    wait_until(lambda: not _workers(tmp_path), seconds=20)
 
 
 def test_keras_tuners_own_variables_make_a_chief_and_a_worker(tmp_path: Path) -> None:
@@ -110,7 +94,7 @@ def test_keras_tuners_own_variables_make_a_chief_and_a_worker(tmp_path: Path) ->
     with subprocess.Popen(
         chief_command, cwd=ROOT, env=os.environ | cluster | {"KERASTUNER_TUNER_ID": "chief"}, stderr=subprocess.PIPE
     ) as chief:
-        _wait_for((tmp_path / "workers" / "job.json").is_file)
+        wait_until((tmp_path / "workers" / "job.json").is_file)
         worker = subprocess.run(
             worker_command, cwd=ROOT, env=os.environ | cluster | {"KERASTUNER_TUNER_ID": "worker1"}, check=False
         )

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from data_schemas.task_file import load_task
 from tests.json_leaves import leaves
 from tests.pipeline.conftest import RADFLOW, Run, radflow, write_task
 from tests.pipeline.repeated_steps import Step, differing_files
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.clusters
 
@@ -132,9 +132,9 @@ def test_a_run_that_is_killed_leaves_no_process_of_its_cluster(cluster_run: Run,
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         next(line for line in process.stderr if "DicomExampleGen" in line)
-        children = _wait_for(lambda: _descendants(process.pid, least=4))
+        children = wait_until(lambda: _descendants(process.pid, least=4))
         process.send_signal(signal.SIGKILL)
-    _wait_for(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
+    wait_until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
 
 
 def _descendants(pid: int, *, least: int) -> list[int]:
@@ -151,13 +151,3 @@ def _descendants(pid: int, *, least: int) -> list[int]:
     found = {child for child, parent in parents.items() if parent == pid}
     found |= {child for child, parent in parents.items() if parent in found}
     return sorted(found) if len(found) >= least else []
-
-
-def _wait_for(condition):
-    """Returns what a condition gives once that is true; fails after two minutes."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.2)
-    raise AssertionError("it did not happen within two minutes")

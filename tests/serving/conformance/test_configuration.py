@@ -9,6 +9,8 @@ import grpc
 import pytest
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
+from tests.processes import wait_until
+
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
 STATE = get_model_status_pb2.ModelVersionStatus
 
@@ -38,13 +40,6 @@ def states(model, name):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = name
     return {status.version: status.state for status in model.GetModelStatus(request).model_version_status}
-
-
-def wait_until(condition, *, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize(("label", "version"), [("stable", 1), ("canary", 2)])
