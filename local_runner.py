@@ -1,7 +1,7 @@
 """Runs the pipeline on this machine; what `tfx pipeline create --engine local --pipeline-path` is pointed at.
 
 The `tfx` command hides its arguments from this file, so it reads RADFLOW_TASK, RADFLOW_MANIFEST and RADFLOW_OUTPUT (and
-RADFLOW_WEIGHTS, RADFLOW_BEAM); without them it makes the sample and runs the demo's task on it.
+RADFLOW_WEIGHTS, RADFLOW_BEAM, RADFLOW_ARTIFACTS); without them it makes the sample and runs the demo's task on it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from models.backbones import backbone_row
 from models.hyperparameters import read_hyperparameters, write_hyperparameters
 from models.tuning_space import apply_hyperparameters, check_space, models_to_build
 from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
+from pipeline.artifact_root import artifact_root, choose_artifact_root
 from pipeline.beam_options import BEAM_VARIABLE, BeamOptions, parse_beam
 from pipeline.code_digest import code_digest
-from pipeline.metadata_database import choose_database
+from pipeline.metadata_database import choose_database, output_database
 from pipeline.metadata_url import without_passwords
 from pipeline.settings import PipelineSettings, private_folder, pseudonym_key, served_folder, withdrawals
 
@@ -77,6 +78,7 @@ def prepare(
     weights: Path | None = None,
     hyperparameters: Path | None = None,
     metadata: str | None = None,
+    artifacts: str | None = None,
     beam_args: tuple[str, ...] = (),
 ) -> PipelineSettings:
     """Returns what the pipeline is made from, after checking everything that can be checked before any work.
@@ -88,6 +90,7 @@ def prepare(
         weights: the folder of pretrained weights.
         hyperparameters: a file, or a former run's output, whose hyperparameters are used in place of a search.
         metadata: URL of a server's database where runs are recorded; RADFLOW_METADATA's, or the output's own if None.
+        artifacts: URL of an object store's folder for artifacts; RADFLOW_ARTIFACTS', or the output's own if None.
         beam_args: arguments that the pipeline holds for every Beam step, where it is compiled for other machines; those
             of a run on this one are given to `run`.
 
@@ -101,6 +104,7 @@ def prepare(
         weights=weights,
         hyperparameters=hyperparameters,
         metadata=metadata,
+        artifacts=artifacts,
         beam_args=beam_args,
     )
 
@@ -113,6 +117,7 @@ def prepare_task(
     weights: Path | None = None,
     hyperparameters: Path | None = None,
     metadata: str | None = None,
+    artifacts: str | None = None,
     beam_args: tuple[str, ...] = (),
 ) -> PipelineSettings:
     """Returns what `prepare` returns, for a task that was read already; raises what it raises."""
@@ -122,6 +127,7 @@ def prepare_task(
     found = _find_all_weights(task, values, folder=weights)
     output = _made(output)
     _require_known_key(output)
+    choose_artifact_root(output, artifacts, recorded=output_database(output).exists())
     database = choose_database(output, metadata)
     return PipelineSettings(
         task=task,
@@ -258,16 +264,30 @@ def run(settings: PipelineSettings, *, run_id: str, beam: BeamOptions | None = N
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
     from tfx.orchestration.portable import runtime_parameter_utils
 
-    from pipeline.beam_steps import beam_steps_run_by
     from pipeline.pipeline import create_pipeline
 
     _leave_gpu_memory()
     compiled = compiler.Compiler().compile(create_pipeline(settings))
     runtime_parameter_utils.substitute_runtime_parameter(compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
-    with _no_password_logged(), settings.metadata.used_by_tfx(), beam_steps_run_by(beam or BeamOptions()):
+    with _steps_here(settings, beam or BeamOptions()):
         LocalDagRunner().run_with_ir(compiled)
     # By now, servers have had time to load what was pushed: most often there is nothing to wait for.
     settle_models_config(settings.output / "serving")
+
+
+@contextmanager
+def _steps_here(settings: PipelineSettings, beam: BeamOptions) -> Iterator[None]:
+    """Lets the steps that TFX starts within the block run as the settings and Beam's options say."""
+    from pipeline.artifact_steps import artifacts_in
+    from pipeline.beam_steps import beam_steps_run_by
+
+    with (
+        _no_password_logged(),
+        settings.metadata.used_by_tfx(),
+        beam_steps_run_by(beam),
+        artifacts_in(artifact_root(settings.output)),
+    ):
+        yield
 
 
 def _leave_gpu_memory() -> None:
@@ -319,7 +339,6 @@ def main() -> None:
     """Hands the pipeline to TFX's runner, which the `tfx` command puts its own hooks on."""
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from pipeline.beam_steps import beam_steps_run_by
     from pipeline.pipeline import create_pipeline
 
     beam = parse_beam(os.environ.get(BEAM_VARIABLE, ""))
@@ -332,7 +351,7 @@ def main() -> None:
                 f"{settings.metadata}: use `radflow run`"
             )
         _leave_gpu_memory()
-        with beam_steps_run_by(beam):
+        with _steps_here(settings, beam):
             LocalDagRunner().run(create_pipeline(settings))
         settle_models_config(settings.output / "serving")
 

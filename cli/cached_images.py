@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.artifact_root import ArtifactRoot, artifact_root
+
 if TYPE_CHECKING:
     from data_schemas.ingest_report import IngestReport
 
@@ -20,10 +22,17 @@ HASHES_FILE = "image_hashes.json"
 
 
 def ingests(output: Path) -> Sequence[tuple[Path, IngestReport]]:
-    """Returns the folder and the report of every ingest of an output, oldest first."""
+    """Returns the folder, fetched, and the report of every ingest of an output, oldest first.
+
+    Raises:
+        RadflowError: the object store that has them cannot be read.
+    """
     from data_schemas.ingest_report import FILE_NAME, IngestReport
 
-    files = sorted((output / "pipeline").glob(f"DicomExampleGen/ingest_report/*/{FILE_NAME}"))
+    root = artifact_root(output)
+    files = [
+        root.fetched(file.parent) / FILE_NAME for file in root.glob(f"DicomExampleGen/ingest_report/*/{FILE_NAME}")
+    ]
     return [(file.parent, IngestReport.model_validate_json(file.read_text(encoding="utf-8"))) for file in files]
 
 
@@ -34,11 +43,12 @@ def held_of(patients: frozenset[str], output: Path) -> list[Path]:
         patients: pseudonyms.
         output: the output folder.
     """
+    root = artifact_root(output)
     return [
         path
         for folder, report in ingests(output)
         if any(patients & set(split) for split in report.patients.values())
-        for path in _image_holders(folder)
+        for path in _image_holders(folder, root)
     ]
 
 
@@ -50,12 +60,12 @@ def pictures(output: Path) -> list[Path]:
     from data_schemas.model_files import CONTACT_SHEET_FILE
     from reports.model_report import HTML_FILE
 
-    patterns = (
-        f"pipeline/ModelReport/report/*/{HTML_FILE}",
-        f"reports/*/{HTML_FILE}",
-        f"pipeline/Trainer/model_run/*/{CONTACT_SHEET_FILE}",
-    )
-    return [path for pattern in patterns for path in output.glob(pattern)]
+    root = artifact_root(output)
+    return [
+        *root.glob(f"ModelReport/report/*/{HTML_FILE}"),
+        *output.glob(f"reports/*/{HTML_FILE}"),
+        *root.glob(f"Trainer/model_run/*/{CONTACT_SHEET_FILE}"),
+    ]
 
 
 def remove_held(held: Sequence[Path], output: Path) -> None:
@@ -64,27 +74,29 @@ def remove_held(held: Sequence[Path], output: Path) -> None:
     Args:
         held: folders and files.
         output: the output folder.
+
+    Raises:
+        RadflowError: the object store that has them cannot be written.
     """
     if not held:
         return
+    root = artifact_root(output)
     for report in sorted({path.parent for path in held if path.is_file()}):
-        _keep_hashes(report)
-    for path in held:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for picture in pictures(output):
-        picture.unlink()
+        _keep_hashes(report, root)
+    for path in (*held, *pictures(output)):
+        root.remove(path)
     shutil.rmtree(output / "unfinished", ignore_errors=True)  # what was stopped may have learnt from the patient
 
 
-def _image_holders(report: Path) -> Iterator[Path]:
+def _image_holders(report: Path, root: ArtifactRoot) -> Iterator[Path]:
     """Yields what one ingest wrote that holds images or describes them: its records, and its image index."""
     from data_schemas.image_index import FILE_PATTERN
 
     examples = report.parents[1] / "examples" / report.name
-    yield from [path for path in (examples, *sorted(report.glob(FILE_PATTERN))) if path.exists()]
+    yield from [path for path in (examples, *sorted(report.glob(FILE_PATTERN))) if root.exists(path)]
 
 
-def _keep_hashes(report: Path) -> None:
+def _keep_hashes(report: Path, root: ArtifactRoot) -> None:
     """Writes the keyed hashes of an ingest's images beside its report, with the digest over all of its data."""
     from components.image_index import read_index
     from components.model_report.provenance import data_digest
@@ -97,3 +109,4 @@ def _keep_hashes(report: Path) -> None:
     rows = index.select([name for name in columns if name in index.column_names]).to_pylist()
     kept = {"data_digest": data_digest(index), "images": rows}
     (report / HASHES_FILE).write_text(json.dumps(kept), encoding="utf-8")
+    root.keep(report / HASHES_FILE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,24 +98,28 @@ class Found:
 def _found(output: Path, graph: MetadataGraph, *, keep_runs: int) -> Found:
     from cli.cached_images import held_of
     from imaging.withdrawals import read_withdrawn
-    from pipeline.garbage import folder_size, plan
+    from pipeline.artifact_root import artifact_root
+    from pipeline.garbage import plan
     from pipeline.settings import withdrawals
 
     held = held_of(read_withdrawn(withdrawals(output)), output)
-    return Found(plan(output, graph, keep_runs=keep_runs), tuple((path, folder_size(path)) for path in held))
+    root = artifact_root(output)
+    return Found(plan(output, graph, keep_runs=keep_runs), tuple((path, root.size(path)) for path in held))
 
 
 def _remove(found: Found, output: Path, graph: MetadataGraph, database: Any) -> None:
     """Removes; the metadata store is told first, so that no run takes half a folder from the cache."""
     from cli.cached_images import remove_held
+    from pipeline.artifact_root import artifact_root
     from pipeline.garbage import mark_deleted
 
-    gone = {path.parts[-3:] for path, _, _ in found.rows if path.is_dir()}
+    root = artifact_root(output)
+    folders = [path for path, _, _ in found.rows if path.parent.parent.parent == root.folder]
+    gone = {path.parts[-3:] for path in folders}
     mark_deleted(database, [one for one in graph.artifacts.values() if one.uri.parts[-3:] in gone])
     remove_held([path for path, _ in found.withdrawn], output)
-    for path, _, _ in found.rows:
-        if path.is_dir():
-            shutil.rmtree(path)
+    for path in folders:
+        root.remove(path)
 
 
 def _text(found: Found, removed: bool) -> str:

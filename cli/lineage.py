@@ -151,7 +151,7 @@ def _data(origin: Any, report: dict[str, Any]) -> dict[str, Any]:
         "withdrawals_digest": said.get("withdrawals_digest"),
         "pseudonym_key_id": said.get("pseudonym_key_id"),
         "data_digest": report.get("lineage", {}).get("data_digest") or _kept_digest(origin),
-        "records_there": origin.folder("DicomExampleGen", "examples") is not None,
+        "records_there": origin.has("DicomExampleGen", "examples"),
         "ingest": None,
     }
     folder = origin.folder("DicomExampleGen", "ingest_report")

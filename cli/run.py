@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="record runs in a PostgreSQL or MySQL, e.g. postgresql://USER@HOST/DATABASE, rather than in a file of "
         "--output; the first run of an output decides [RADFLOW_METADATA]; RADFLOW_METADATA_PASSWORD has the password",
     )
+    parser.add_argument(
+        "--artifacts",
+        metavar="URL",
+        help="keep the artifacts of steps on an object store, e.g. s3://BUCKET/FOLDER, rather than in --output alone; "
+        "the first run of an output decides [RADFLOW_ARTIFACTS]",
+    )
     parser.add_argument("--beam", default="", metavar="RUNNER", help=HELP)
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON, last")
 
@@ -67,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             weights=weights_folder(arguments.weights),
             hyperparameters=arguments.hyperparameters,
             metadata=arguments.metadata,
+            artifacts=arguments.artifacts,
             beam=parse_beam(arguments.beam),
         )
     except DataRefused as refusal:
@@ -156,6 +163,7 @@ def run_pipeline(
     weights: Path | None,
     hyperparameters: Path | None = None,
     metadata: str | None = None,
+    artifacts: str | None = None,
     beam: BeamOptions | None = None,
 ) -> FinishedRun:
     """Runs the pipeline with progress on standard error and everything else in a log file.
@@ -167,7 +175,13 @@ def run_pipeline(
 
     with local_runner.only_run(output):
         settings = local_runner.prepare(
-            task, manifest, output=output, weights=weights, hyperparameters=hyperparameters, metadata=metadata
+            task,
+            manifest,
+            output=output,
+            weights=weights,
+            hyperparameters=hyperparameters,
+            metadata=metadata,
+            artifacts=artifacts,
         )
         return _run_logged(settings, _new_run_id(settings), beam)
 

@@ -96,7 +96,7 @@ def _say_models(named: frozenset[str], output: Path) -> None:
     lines = []
     for model in trained_models(output_database(output)):
         report = reports.get(model.examples.name)  # TFX names the outputs of one execution alike
-        held = [split for split in _LEARNT if report and named & set(report.patients[split])]
+        held = [split for split in _LEARNT if report and named & set(report.patients.get(split, ()))]
         if held:
             where = f"served as {model.served}" if model.served else "never served"
             lines.append(f"  {model.uri} ({where}; the patient is in {', '.join(held)})")

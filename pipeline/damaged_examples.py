@@ -30,7 +30,7 @@ def set_aside_incomplete(settings: PipelineSettings) -> list[Path]:
     if not settings.metadata.exists():
         return []
     store = settings.metadata.connect()
-    found = [stored_artifact(one) for one in store.get_artifacts_by_type("Examples")]
+    found = [stored_artifact(one, settings.metadata.artifacts) for one in store.get_artifacts_by_type("Examples")]
     ours = [one for one in found if one.uri.is_relative_to(settings.pipeline_root) and one.uri.is_dir()]
     live = [one for one in ours if one.state == metadata_store_pb2.Artifact.LIVE]
     return _set_aside(store, [one for one in live if not _complete(one.uri)])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_schemas.restored import read_restored
 from data_schemas.served_folder import versions
+from pipeline.artifact_root import artifact_root
 from pipeline.lineage import OutputArtifact
 from pipeline.metadata_graph import MetadataGraph
 from pipeline.model_origin import needed_artifacts, pushers_of
@@ -21,8 +21,8 @@ class Garbage:
     """A folder that may go.
 
     Attributes:
-        path: `OUTPUT/pipeline/NODE/NAME/NUMBER`.
-        size: bytes on the disk, of files.
+        path: `OUTPUT/pipeline/NODE/NAME/NUMBER`; it may be on the object store alone.
+        size: bytes of its files.
         why: in words.
         artifact: its id in the metadata store; None where it has none.
     """
@@ -67,8 +67,8 @@ def plan(output: Path, graph: MetadataGraph, *, keep_runs: int) -> Plan:
         needed |= {artifact for step in run.steps for _, artifact in (*step.made, *step.used)}
     artifacts = {_place(artifact.uri): artifact for artifact in graph.artifacts.values()}
     garbage, kept = [], []
-    for folder in _artifact_folders(output / "pipeline"):
-        artifact, size = artifacts.get(_place(folder)), folder_size(folder)
+    for folder, size in artifact_root(output).folders().items():
+        artifact = artifacts.get(_place(folder))
         if artifact is not None and artifact.id not in needed:
             garbage.append(Garbage(folder, size, UNNEEDED, artifact.id))
         elif artifact is None and not unknown:
@@ -94,14 +94,6 @@ def mark_deleted(database: object, artifacts: Iterable[OutputArtifact]) -> None:
         database.put_artifacts(found)  # type: ignore[attr-defined]
 
 
-def folder_size(folder: Path) -> int:
-    """Returns the bytes of the files of a folder, or of a file."""
-    if folder.is_file():
-        return folder.stat().st_size
-    files = (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
-    return sum(file.lstat().st_size for file in files)
-
-
 def _needed(output: Path, graph: MetadataGraph) -> tuple[set[int], list[str]]:
     """Returns the artifacts that served versions need, and the versions that the store does not have.
 
@@ -124,15 +116,6 @@ def _served_versions(root: Path) -> Iterator[Path]:
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         if folder.is_dir() and not folder.name.startswith("."):
             yield from (path for _, path in sorted(versions(folder).items()))
-
-
-def _artifact_folders(root: Path) -> Sequence[Path]:
-    """Returns what steps made: `NODE/NAME/NUMBER`; `.system`, which holds what is being made, is none."""
-    return sorted(
-        path
-        for path in root.glob("*/*/*")
-        if path.name.isdecimal() and path.is_dir() and not path.parent.name.startswith(".")
-    )
 
 
 def _place(path: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.artifact_root import ArtifactRoot
 from pipeline.metadata_database import MetadataDatabase
 
 RUN_CONTEXT = "pipeline_run"
@@ -16,13 +17,35 @@ RUN_CONTEXT = "pipeline_run"
 
 @dataclass(frozen=True)
 class OutputArtifact:
-    """One output of a node: where it is, its custom properties; its id, type and state in the metadata store."""
+    """One output of a node.
+
+    Attributes:
+        uri: where it is, or is fetched to.
+        properties: its custom ones.
+        id, type, state: in the metadata store.
+        root: where it is fetched from, if that is an object store.
+    """
 
     uri: Path
     properties: dict[str, Any]
     id: int = 0
     type: str = ""
     state: int = metadata_store_pb2.Artifact.LIVE
+    root: ArtifactRoot | None = None
+
+    def fetched(self) -> OutputArtifact:
+        """Returns it, with its folder fetched unless it is there; of one that was removed, there is still none.
+
+        Raises:
+            RadflowError: the object store cannot be read.
+        """
+        if self.root is not None:
+            self.root.fetched(self.uri)
+        return self
+
+    def exists(self) -> bool:
+        """Says whether its folder is there, or can be fetched."""
+        return self.root.exists(self.uri) if self.root is not None else self.uri.exists()
 
 
 class RunOutputs:
@@ -34,13 +57,18 @@ class RunOutputs:
     """
 
     def __init__(self, store: MetadataDatabase, run_id: str) -> None:
-        self._store = store.connect()
+        self._store, self._root = store.connect(), store.artifacts
         self._run_id = run_id
         self._outputs = self._read()
 
     def get(self, node: str, output: str) -> OutputArtifact | None:
-        """Returns a node's output, or None when the node did not get so far."""
-        return self._outputs.get((node, output))
+        """Returns a node's output, fetched, or None when the node did not get so far.
+
+        Raises:
+            RadflowError: the object store cannot be read.
+        """
+        found = self._outputs.get((node, output))
+        return found.fetched() if found else None
 
     def code_digests(self) -> dict[str, str]:
         """Returns the digest of the code that each node ran, of those that are given one as a parameter."""
@@ -78,7 +106,7 @@ class RunOutputs:
         return [
             (
                 (node_name(executions[event.execution_id]), event.path.steps[0].key),
-                stored_artifact(by_id[event.artifact_id]),
+                stored_artifact(by_id[event.artifact_id], self._root),
             )
             for event in events
         ]
@@ -89,10 +117,15 @@ def node_name(execution_type: str) -> str:
     return execution_type.rsplit(".", 1)[-1]
 
 
-def stored_artifact(artifact: metadata_store_pb2.Artifact) -> OutputArtifact:
-    """Returns an artifact as the store has it."""
+def stored_artifact(artifact: metadata_store_pb2.Artifact, root: ArtifactRoot | None) -> OutputArtifact:
+    """Returns an artifact as the store has it.
+
+    Args:
+        artifact: from the store's client.
+        root: the store's `artifacts`.
+    """
     properties = plain_properties(artifact.custom_properties)
-    return OutputArtifact(Path(artifact.uri), properties, artifact.id, artifact.type, artifact.state)
+    return OutputArtifact(Path(artifact.uri), properties, artifact.id, artifact.type, artifact.state, root)
 
 
 def plain_properties(properties: Mapping[str, metadata_store_pb2.Value]) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from data_schemas.errors import ConfigurationError
+from pipeline.artifact_root import ArtifactRoot, artifact_root
 from pipeline.metadata_url import POSTGRESQL, MetadataUrl, parse_url
+from pipeline.postgresql_texts import decoded, encoded
 
 METADATA_VARIABLE = "RADFLOW_METADATA"
 PASSWORD_VARIABLE = "RADFLOW_METADATA_PASSWORD"  # noqa: S105  # the name of a variable
@@ -32,12 +34,14 @@ class MetadataDatabase:
         url: that database, without its password.
         suffix: what the names of this output's runs end with, where other outputs have theirs in the same database.
         password: the database's; empty where libpq is to find it (PGPASSWORD, ~/.pgpass).
+        artifacts: where artifacts are, if on an object store: the store has their URLs, who reads it gets paths.
     """
 
     file: Path | None = None
     url: MetadataUrl | None = None
     suffix: str = ""
     password: str = ""
+    artifacts: ArtifactRoot | None = None
 
     def __str__(self) -> str:
         """Returns what to call it; no password."""
@@ -74,10 +78,12 @@ class MetadataDatabase:
             ConfigurationError: the database does not let us in, or is not there.
         """
         os.environ.setdefault("GLOG_minloglevel", "2")  # it announces each connection on standard error
-        from ml_metadata import errors, metadata_store
+        from ml_metadata import errors
+
+        from pipeline.metadata_client import client_class
 
         try:
-            return self._client(metadata_store.MetadataStore)(self.connection_config())
+            return client_class(self._passages())(self.connection_config())
         except (RuntimeError, errors.StatusError) as error:
             if is_held(error):
                 raise ConfigurationError(self.held()) from error
@@ -90,24 +96,21 @@ class MetadataDatabase:
             f"another program holds the metadata store {self} (a backup, a viewer?): wait for it to end and run again"
         )
 
-    def _client(self, usual: Any) -> Any:
-        if not self._is_postgresql:
-            return usual
-        from pipeline.postgresql_store import PostgresqlStore
+    def _passages(self) -> list[Any]:
+        """Returns what must be changed on the way to this store and back."""
+        from pipeline.metadata_client import Passage, uri_passage
 
-        return PostgresqlStore
-
-    @property
-    def _is_postgresql(self) -> bool:
-        return self.url is not None and self.url.scheme == POSTGRESQL
+        found = [] if self.artifacts is None else [uri_passage(self.artifacts.url_of, self.artifacts.path_of)]
+        if self.url is not None and self.url.scheme == POSTGRESQL:
+            found.append(Passage(encoded, decoded))
+        return found
 
     def used_by_tfx(self) -> AbstractContextManager[None]:
         """Returns a block in which TFX, which makes its clients itself, makes one that can write to this store."""
-        if not self._is_postgresql:
-            return nullcontext()
-        from pipeline.postgresql_store import used_by_tfx
+        from pipeline.metadata_client import client_class, used_by_tfx
 
-        return used_by_tfx()
+        passages = self._passages()
+        return used_by_tfx(client_class(passages)) if passages else nullcontext()
 
 
 def is_held(error: BaseException) -> bool:
@@ -125,11 +128,11 @@ def output_database(output: Path, environment: Mapping[str, str] = os.environ) -
     Raises:
         ConfigurationError: the output's choice, or the URL in the environment, cannot be read.
     """
-    choice = output / _CHOICE_FILE
+    choice, artifacts = output / _CHOICE_FILE, _on_object_store(output)
     try:
         text = choice.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        return MetadataDatabase(file=output / _SQLITE_FILE)
+        return MetadataDatabase(file=output / _SQLITE_FILE, artifacts=artifacts)
     except OSError as error:
         raise ConfigurationError(f"{choice} cannot be read: {error.strerror}") from error
     try:
@@ -140,7 +143,7 @@ def output_database(output: Path, environment: Mapping[str, str] = os.environ) -
         raise ConfigurationError(
             f"{choice} does not say where this output's runs are recorded: put it back as a run wrote it"
         ) from error
-    return MetadataDatabase(url=url, suffix=suffix, password=_password(url, environment))
+    return MetadataDatabase(url=url, suffix=suffix, password=_password(url, environment), artifacts=artifacts)
 
 
 def choose_database(output: Path, given: str | None, environment: Mapping[str, str] = os.environ) -> MetadataDatabase:
@@ -161,10 +164,13 @@ def choose_database(output: Path, given: str | None, environment: Mapping[str, s
         return known
     url, password = parse_url(text)
     if known.url == url:
-        chosen = MetadataDatabase(url=url, suffix=known.suffix, password=password or known.password)
+        chosen = replace(known, password=password or known.password)
     elif known.url is None and not known.exists():
         chosen = MetadataDatabase(
-            url=url, suffix=f"-{secrets.token_hex(4)}", password=password or _password(url, environment)
+            url=url,
+            suffix=f"-{secrets.token_hex(4)}",
+            password=password or _password(url, environment),
+            artifacts=known.artifacts,
         )
     else:
         raise ConfigurationError(
@@ -175,6 +181,11 @@ def choose_database(output: Path, given: str | None, environment: Mapping[str, s
     if known.url is None:
         _write_choice(output / _CHOICE_FILE, chosen)
     return chosen
+
+
+def _on_object_store(output: Path) -> ArtifactRoot | None:
+    root = artifact_root(output)
+    return root if root.url else None
 
 
 def _password(url: MetadataUrl, environment: Mapping[str, str]) -> str:

@@ -124,7 +124,7 @@ def read_graph(store: MetadataDatabase) -> MetadataGraph:
     artifacts = database.get_artifacts_by_id(sorted(touched)) if touched else []
     return MetadataGraph(
         tuple(runs),
-        {artifact.id: stored_artifact(artifact) for artifact in artifacts},
+        {artifact.id: stored_artifact(artifact, store.artifacts) for artifact in artifacts},
     )
 
 

@@ -30,8 +30,13 @@ class MadeArtifact:
     def to_json(self) -> dict[str, Any]:
         """Returns plain values."""
         one = self.artifact
-        there = one.uri.exists()
-        return {"node": self.node, "output": self.output, "id": one.id, "uri": str(one.uri), "there": there}
+        return {
+            "node": self.node,
+            "output": self.output,
+            "id": one.id,
+            "uri": one.root.url_of(str(one.uri)) if one.root else str(one.uri),
+            "there": one.exists(),
+        }
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,24 @@ class ModelOrigin:
     same_model: bool | None
 
     def folder(self, node: str, output: str) -> Path | None:
-        """Returns where an artifact lies; None where there was none or its folder was removed."""
-        uris = [one.artifact.uri for one in self.artifacts if (one.node, one.output) == (node, output)]
-        return next((uri for uri in uris if uri.is_dir()), None)
+        """Returns where an artifact lies, fetched; None where there was none or its folder was removed.
+
+        Raises:
+            RadflowError: the object store cannot be read.
+        """
+        found = [one.fetched() for one in self._outputs(node, output)]
+        return next((one.uri for one in found if one.uri.is_dir()), None)
+
+    def has(self, node: str, output: str) -> bool:
+        """Says whether an artifact is there, or can be fetched.
+
+        Raises:
+            RadflowError: the object store cannot be read.
+        """
+        return any(one.exists() for one in self._outputs(node, output))
+
+    def _outputs(self, node: str, output: str) -> list[OutputArtifact]:
+        return [one.artifact for one in self.artifacts if (one.node, one.output) == (node, output)]
 
     def parameters(self, node: str) -> dict[str, Any]:
         """Returns a step's parameters, those in its `custom_config` included."""

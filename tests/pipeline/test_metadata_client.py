@@ -1,8 +1,9 @@
-"""Texts for PostgreSQL have no backslash, wherever in a message they are, and come back as they were."""
+"""What passes through MLMD's client is changed wherever in a message it is, and comes back as it was."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import ml_metadata
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service_pb
 
-from pipeline.postgresql_store import PostgresqlStore, change_texts, decoded, encoded, used_by_tfx
+from pipeline.metadata_client import Passage, change_texts, client_class, uri_passage, used_by_tfx
+from pipeline.postgresql_texts import decoded, encoded
 
 TEXT = st.text(st.sampled_from("\\\ue000be'\"a\n"))
 
@@ -54,7 +56,31 @@ def test_texts_are_changed_at_every_depth(name: str, key: str, value: str) -> No
 
 
 def test_tfx_gets_this_client_within_the_block_alone() -> None:
-    usual = ml_metadata.MetadataStore
-    with used_by_tfx():
-        assert ml_metadata.MetadataStore is PostgresqlStore
+    usual, ours = ml_metadata.MetadataStore, client_class([Passage(encoded, decoded)])
+    with used_by_tfx(ours):
+        assert ml_metadata.MetadataStore is ours
     assert ml_metadata.MetadataStore is usual
+
+
+def to_bucket(text: str) -> str:
+    return text.replace("/here/", "s3://bucket/")
+
+
+def from_bucket(text: str) -> str:
+    return text.replace("s3://bucket/", "/here/")
+
+
+def test_uris_are_changed_on_the_way_to_the_store_and_back_and_nothing_else_is(tmp_path: Path) -> None:
+    config = pb.ConnectionConfig()
+    config.sqlite.filename_uri = str(tmp_path / "store.sqlite")
+    config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    store = client_class([uri_passage(to_bucket, from_bucket)])(config)
+    artifact = pb.Artifact(type_id=store.put_artifact_type(pb.ArtifactType(name="Model")), uri="/here/model/7")
+    artifact.custom_properties["path"].string_value = "/here/model/7"
+    (number,) = store.put_artifacts([artifact])
+    (plain,) = client_class([])(config).get_artifacts_by_id([number])
+    assert plain.uri == "s3://bucket/model/7"
+    assert plain.custom_properties["path"].string_value == "/here/model/7"
+    assert [one.uri for one in store.get_artifacts_by_id([number])] == ["/here/model/7"]
+    assert [one.id for one in store.get_artifacts_by_uri("/here/model/7")] == [number]
+    assert artifact.uri == "/here/model/7"  # what was sent is left as it was

@@ -1,0 +1,102 @@
+"""MLMD's client with a change of what passes through it: texts for PostgreSQL, artifacts' URIs for an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ml_metadata
+from google.protobuf.message import Message
+from ml_metadata.metadata_store import MetadataStore
+
+_URIS = frozenset({"ml_metadata.Artifact.uri", "ml_metadata.GetArtifactsByURIRequest.uris"})
+
+
+@dataclass(frozen=True)
+class Passage:
+    """How texts change on their way to the store, and back.
+
+    Attributes:
+        sent, received: change a text; one undoes the other.
+        fields: full names of the fields that are changed; all texts where there are none.
+    """
+
+    sent: Callable[[str], str]
+    received: Callable[[str], str]
+    fields: frozenset[str] = frozenset()
+
+
+def uri_passage(sent: Callable[[str], str], received: Callable[[str], str]) -> Passage:
+    """Returns a passage that changes artifacts' URIs alone."""
+    return Passage(sent, received, _URIS)
+
+
+def client_class(passages: Sequence[Passage]) -> type[MetadataStore]:
+    """Returns MLMD's client with some passages, the last of which is next to the store.
+
+    What it is given and what it returns are as of any other.
+    """
+    if not passages:
+        return MetadataStore
+
+    class Client(MetadataStore):
+        def _pywrap_cc_call(self, method: Any, request: Message, response: Message) -> None:
+            sent = type(request)()
+            sent.CopyFrom(request)
+            for passage in passages:
+                change_texts(sent, passage.sent, passage.fields)
+            super()._pywrap_cc_call(method, sent, response)
+            for passage in reversed(passages):
+                change_texts(response, passage.received, passage.fields)
+
+    return Client
+
+
+def change_texts(message: Message, change: Callable[[str], str], only: frozenset[str] = frozenset()) -> None:
+    """Changes texts in a message, in place: fields, repeated ones, keys and values of maps, messages within.
+
+    Args:
+        message: any.
+        change: gives the new text.
+        only: full names of the fields to change; every text where there are none.
+    """
+    fields: list[tuple[Any, Any]] = list(message.ListFields())
+    for descriptor, value in fields:
+        is_map = descriptor.message_type is not None and descriptor.message_type.GetOptions().map_entry
+        if is_map:
+            if not only:
+                _change_map(value, descriptor.message_type.fields_by_name["value"], change)
+        elif descriptor.type == descriptor.TYPE_MESSAGE:
+            for one in [value] if isinstance(value, Message) else value:
+                change_texts(one, change, only)
+        elif descriptor.type == descriptor.TYPE_STRING and (not only or descriptor.full_name in only):
+            if isinstance(value, str):
+                setattr(message, descriptor.name, change(value))
+            else:
+                value[:] = [change(one) for one in value]
+
+
+def _change_map(entries: Any, kind: Any, change: Callable[[str], str]) -> None:
+    for key in list(entries):
+        new = change(key) if isinstance(key, str) else key
+        if kind.type == kind.TYPE_MESSAGE:
+            change_texts(entries[key], change)
+            if new != key:
+                entries[new].CopyFrom(entries[key])
+        elif new != key or kind.type == kind.TYPE_STRING:
+            entries[new] = change(entries[key]) if kind.type == kind.TYPE_STRING else entries[key]
+        if new != key:
+            del entries[key]
+
+
+@contextmanager
+def used_by_tfx(client: type[MetadataStore]) -> Iterator[None]:
+    """Lets TFX, which makes its clients itself, make one of this class within the block."""
+    before = ml_metadata.MetadataStore
+    ml_metadata.MetadataStore = client
+    try:
+        yield
+    finally:
+        ml_metadata.MetadataStore = before
