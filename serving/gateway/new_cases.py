@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.task_file import task_to_json
+from serving.gateway.asking import AtHand
 from serving.gateway.intake import Taken
-from serving.gateway.predictor import AtHand
 from serving.gateway.prepared import Prepared
 from serving.gateway.principal import Principal
 from serving.gateway.problems import ProblemError
