@@ -27,7 +27,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.server import rest_json
+from serving.server import rest_answers, rest_requests
 from serving.server.answering import REST, SIGNATURE_DEF, Answers
 from serving.server.errors import RequestError, invalid_argument
 from serving.server.inference import signature_name
@@ -152,10 +152,10 @@ class _Api:
         request = predict_pb2.PredictRequest()
         _fill_spec(request.model_spec, found)
         with self._answers.counted_rest_predict(request.model_spec.name):
-            document = rest_json.parse(body)
-            request.model_spec.signature_name = rest_json.signature(document)
+            document = rest_requests.parse(body)
+            request.model_spec.signature_name = rest_requests.signature(document)
             outputs, rows = self._run_predict(request, document)
-            return rest_json.write_predictions(outputs, rows=rows)
+            return rest_answers.write_predictions(outputs, rows=rows)
 
     def _run_predict(self, request: Any, document: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         name = signature_name(request.model_spec)
@@ -163,17 +163,17 @@ class _Api:
             definition = model.signatures.get(name)
             if definition is None:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
-            inputs = rest_json.predict_inputs(document, definition.inputs)
+            inputs = rest_requests.predict_inputs(document, definition.inputs)
             check_names(definition, inputs.arrays)
             return model.run(name, inputs.arrays), inputs.rows
 
     def _classify(self, found: dict[str, str], body: bytes) -> str:
         request = _examples_request(classification_pb2.ClassificationRequest(), found, body)
-        return rest_json.write_classes(self._answers.classify(request, REST).result)
+        return rest_answers.write_classes(self._answers.classify(request, REST).result)
 
     def _regress(self, found: dict[str, str], body: bytes) -> str:
         request = _examples_request(regression_pb2.RegressionRequest(), found, body)
-        return rest_json.write_regressions(self._answers.regress(request, REST).result)
+        return rest_answers.write_regressions(self._answers.regress(request, REST).result)
 
     def _status(self, found: dict[str, str]) -> str:
         request = get_model_status_pb2.GetModelStatusRequest()
@@ -215,9 +215,9 @@ def _fill_spec(spec: Any, found: dict[str, str]) -> None:
 
 def _examples_request(request: Any, found: dict[str, str], body: bytes) -> Any:
     _fill_spec(request.model_spec, found)
-    document = rest_json.parse(body)
-    request.model_spec.signature_name = rest_json.signature(document)
-    rest_json.fill_examples(document, request.input)
+    document = rest_requests.parse(body)
+    request.model_spec.signature_name = rest_requests.signature(document)
+    rest_requests.fill_examples(document, request.input)
     return request
 
 

@@ -1,25 +1,21 @@
-"""JSON to tensors and back; expected values from util/json_tensor.cc's rules, worked by hand."""
+"""JSON to tensors and examples; expected values from util/json_tensor.cc's rules, worked by hand."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import math
 
 import grpc
-import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import input_pb2
 
-from serving.server import rest_json
 from serving.server.errors import RequestError
-from serving.tensors import string_array
+from serving.server.rest_requests import fill_examples, parse, predict_inputs
 
 
 def types(**dtypes):
@@ -27,12 +23,12 @@ def types(**dtypes):
 
 
 def arrays(document, **dtypes):
-    return {name: array.tolist() for name, array in rest_json.predict_inputs(document, types(**dtypes)).arrays.items()}
+    return {name: array.tolist() for name, array in predict_inputs(document, types(**dtypes)).arrays.items()}
 
 
 def refused(document, **dtypes):
     with pytest.raises(RequestError) as caught:
-        rest_json.predict_inputs(document, types(**dtypes))
+        predict_inputs(document, types(**dtypes))
     return caught.value.code, caught.value.message
 
 
@@ -118,80 +114,27 @@ def test_shapes_that_do_not_fit(document, says):
 def test_any_json_is_read_or_refused(value):
     body = json.dumps({"instances": value}).encode()
     with contextlib.suppress(RequestError):
-        rest_json.predict_inputs(rest_json.parse(body), types(a=tf.float32))
+        predict_inputs(parse(body), types(a=tf.float32))
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(body):
     with contextlib.suppress(RequestError):
-        rest_json.parse(body)
+        parse(body)
 
 
 def test_a_document_nested_too_deeply_is_refused():
     with pytest.raises(RequestError, match="JSON Parse error"):
-        rest_json.parse(b'{"instances": ' + b"[" * 200_000)
+        parse(b'{"instances": ' + b"[" * 200_000)
 
 
 def test_an_error_quotes_no_text_of_the_request():
     assert "Miller" not in refused({"instances": [{"x": "Miller"}]}, x=tf.float32)[1]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.2, "0.2"), (1.0, "1.0"), (9e6, "9e+06"), (3e-5, "3e-05"), (1 / 3, "0.333333343"), (16777216.0, "16777216")],
-)
-def test_numbers_are_written_as_tensorflow_serving_writes_them(value, text):
-    written = rest_json.write_predictions({"y": np.array([value], np.float32)}, rows=False)
-    assert written == f'{{"outputs": [{text if "." in text or "e" in text else text + ".0"}]}}'
-
-
-@given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(width=32)))
-def test_float32_round_trips(array):
-    answer = json.loads(rest_json.write_predictions({"y": array}, rows=False))["outputs"]
-    np.testing.assert_array_equal(np.array(answer, np.float32).reshape(array.shape), array)
-
-
-@given(hnp.arrays(np.float64, 3, elements=st.floats(allow_nan=False)))
-def test_float64_round_trips(array):
-    assert json.loads(rest_json.write_predictions({"y": array}, rows=True))["predictions"] == array.tolist()
-
-
-@given(st.lists(st.text(), min_size=1))
-def test_texts_round_trip(texts):
-    array = string_array([text.encode("utf-8", "replace") for text in texts])
-    answer = json.loads(rest_json.write_predictions({"y": array}, rows=False))["outputs"]
-    assert answer == [value.decode() for value in array]
-
-
-def test_outputs_by_name_or_alone():
-    outputs = {"y": np.array([[1, 2]], np.int32), "flag": np.array([True])}
-    assert json.loads(rest_json.write_predictions(outputs, rows=True)) == {"predictions": [{"flag": True, "y": [1, 2]}]}
-    assert json.loads(rest_json.write_predictions(outputs, rows=False)) == {"outputs": {"flag": [True], "y": [[1, 2]]}}
-    assert json.loads(rest_json.write_predictions({"y": outputs["y"]}, rows=True)) == {"predictions": [[1, 2]]}
-
-
-def test_bytes_are_base64_where_the_name_says_so():
-    outputs = {"y_bytes": string_array([b"\xff"])}
-    encoded = base64.b64encode(b"\xff").decode()
-    assert json.loads(rest_json.write_predictions(outputs, rows=False)) == {"outputs": [{"b64": encoded}]}
-
-
-@pytest.mark.parametrize(
-    ("outputs", "says"),
-    [
-        ({"y": np.float32(1)}, "Tensor name: y has no shape information"),
-        ({"a": np.ones(1), "b": np.ones(2)}, "Tensor name: b has inconsistent batch size: 2 expecting: 1"),
-        ({"y": np.ones(1, np.complex64)}, "Failed to write JSON value for tensor type: complex64"),
-    ],
-)
-def test_outputs_that_have_no_json(outputs, says):
-    with pytest.raises(RequestError, match=says):
-        rest_json.write_predictions({name: np.asarray(array) for name, array in outputs.items()}, rows=True)
-
-
 def filled(document):
     message = input_pb2.Input()
-    rest_json.fill_examples(document, message)
+    fill_examples(document, message)
     return message
 
 
