@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import local_runner
-from data_schemas.errors import RadflowError
+from data_schemas.errors import CanaryRefused, GateRefused, RadflowError
 from data_schemas.models_config import settle_models_config
 from data_schemas.task import Task
 from data_schemas.task_file import load_task, task_from_json, task_to_json
@@ -94,8 +94,23 @@ def prepare_step(arguments: argparse.Namespace) -> None:
 
 
 def settle_step(arguments: argparse.Namespace) -> None:
-    """Waits until model servers had time to load what was pushed, and moves the labels that wait for it."""
+    """Waits until model servers had time to load what was pushed, and moves the labels that wait for it.
+
+    Raises:
+        GateRefused: nothing was pushed, for the model missed a gate: the run shall not look like one that pushed.
+        CanaryRefused: nothing was pushed, for the served model answers otherwise than the trained one.
+    """
+    from pipeline.kubeflow.outputs import input_number
+
     settle_models_config(arguments.output / "serving")
+    if input_number(arguments.executor_input, "pushed_model", "pushed"):
+        return
+    blessed = bool(input_number(arguments.executor_input, "blessing", "blessed"))
+    who, refusal = ("the canary", CanaryRefused) if blessed else ("a gate", GateRefused)
+    raise refusal(
+        f"{who} refused the model: nothing was pushed, and what was served before stays; the run's report in "
+        f"{arguments.output / 'reports'} says why"
+    )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -123,7 +123,7 @@ def prepare_task(
     """Returns what `prepare` returns, for a task that was read already; raises what it raises."""
     _require_chief()
     rows = read_manifest(manifest, task)
-    values = read_hyperparameters(hyperparameters, task) if hyperparameters else None
+    values = read_hyperparameters(_with_search(hyperparameters), task) if hyperparameters else None
     found = _find_all_weights(task, values, folder=weights)
     output = _made(output)
     _require_known_key(output)
@@ -146,6 +146,15 @@ def prepare_task(
         beam_args=beam_args,
         hyperparameters=write_hyperparameters(values, output / "hyperparameters") if values else None,
     )
+
+
+def _with_search(source: Path) -> Path:
+    """Returns a file or a run's output as it is named, whose searches are fetched where an object store has them."""
+    root = artifact_root(source)
+    for folder in root.folders() if root.url else ():
+        if folder.parent.parent.name == "Tuner":
+            root.fetched(folder)
+    return source
 
 
 def _find_all_weights(task: Task, values: dict[str, Any] | None, *, folder: Path | None) -> dict[str, Path | None]:

@@ -41,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help="a shipped task (`radflow tasks`) or a YAML file on this machine [the demo's]")
+    parser.add_argument(
+        "--hyperparameters",
+        type=Path,
+        metavar="FILE",
+        help="JSON, or a former run's output, on this machine, whose hyperparameters become the task's own",
+    )
     places = parser.add_argument_group("places, as the cluster's steps see them")
     places.add_argument("--manifest", type=Path, metavar="FILE", help="CSV with one row an image [a sample is made]")
     places.add_argument("--weights", type=Path, metavar="DIR", help="folder of pretrained weights")
@@ -107,8 +113,11 @@ def run(arguments: argparse.Namespace) -> int:
     import kubeflow_runner
     import local_runner
     from data_schemas.task_file import load_task
+    from models.hyperparameters import read_hyperparameters, with_hyperparameters
 
     task = load_task(arguments.task or local_runner.DEMO_TASK)
+    if arguments.hyperparameters:
+        task = with_hyperparameters(task, read_hyperparameters(arguments.hyperparameters, task))
     kubeflow_runner.compile_pipeline(task, options, arguments.file, beam_args=parse_remote_beam(arguments.beam))
     print(f"{arguments.file}: {task.title}, for Kubeflow Pipelines; artifacts go to {options.root}")
     if not arguments.submit:

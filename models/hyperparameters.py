@@ -59,6 +59,16 @@ def write_hyperparameters(values: dict[str, Any], folder: Path) -> Path:
     return artifact
 
 
+def with_hyperparameters(task: Task, values: dict[str, Any]) -> Task:
+    """Returns the task with a former search's values in place of its own, and without a search.
+
+    Raises:
+        ConfigurationError: the task cannot take them.
+    """
+    changed = apply_hyperparameters(task, values)
+    return changed.model_copy(update={"tuning": changed.tuning.model_copy(update={"enabled": False})})
+
+
 def _newest(output: Path, task: Task) -> Path:
     """Returns the file of the newest search for a task of this name in an output folder."""
     if (output / HYPERPARAMETERS_FILE).is_file():

@@ -1,4 +1,4 @@
-"""Writes a step's output parameters where Kubeflow's launcher reads them."""
+"""Reads what Kubeflow's launcher gives a step of our own, and writes output parameters where it reads them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.kubeflow.places import places
+
+
+def input_number(executor_input: str, artifact: str, name: str) -> float:
+    """Returns a number that is noted with an input artifact; 0 where it is not.
+
+    Args:
+        executor_input: the launcher's message, as JSON.
+        artifact: the input's name.
+        name: of what is noted.
+    """
+    request = json_format.Parse(executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True)
+    (found,) = request.inputs.artifacts[artifact].artifacts
+    return found.metadata.fields[name].number_value
 
 
 def write_parameters(executor_input: str, values: Mapping[str, str]) -> None:

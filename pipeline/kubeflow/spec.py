@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -25,7 +26,9 @@ from pipeline.settings import PipelineSettings
 PREPARE, SETTLE = "Prepare", "Settle"
 """The steps that only a cluster has."""
 
-_TRAINER, _PUSHER = "Trainer", "Pusher"
+_TRAINER, _REPORT = "Trainer", "ModelReport"
+_VERDICTS = {"blessing": ("Evaluator", "blessing"), "pushed_model": ("Pusher", "pushed_model")}
+"""What the last step is given, by the step that made it: whether the model passed, and whether it was pushed."""
 _STEP = ("python", "-m", "pipeline.kubeflow.step")
 _GPU = "nvidia.com/gpu"
 _TEXT = {"parameterType": "STRING"}
@@ -90,8 +93,9 @@ class ClusterRunner(tfx_runner.KubeflowV2DagRunner):
     def _complete(self, spec: Message) -> None:
         for node in spec["root"]["dag"]["tasks"]:
             _complete_step(spec, node, self._found)
-        _add_step(spec, PREPARE, self._prepare, image=self._options.image, after=(), outputs=self._found)
-        _add_step(spec, SETTLE, self._settle, image=self._options.image, after=(_PUSHER,), outputs=())
+        _add_step(spec, PREPARE, self._prepare, image=self._options.image, outputs=self._found)
+        # A run fails at its last step or not at all: what fails before keeps Kubeflow from beginning the rest.
+        _add_step(spec, SETTLE, self._settle, image=self._options.image, after=(_REPORT,), inputs=_VERDICTS)
         _set_resources(spec, self._options.resources)
         if self._options.training_job:
             _container(spec, _TRAINER)["env"] += [{"name": WORKERS_VARIABLE, "value": ELSEWHERE}]
@@ -116,19 +120,46 @@ def _complete_step(spec: Message, node: str, known: Sequence[str]) -> None:
 
 
 def _add_step(
-    spec: Message, node: str, command: Sequence[str], *, image: str, after: Sequence[str], outputs: Sequence[str]
+    spec: Message,
+    node: str,
+    command: Sequence[str],
+    *,
+    image: str,
+    after: Sequence[str] = (),
+    inputs: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    outputs: Sequence[str] = (),
 ) -> None:
-    """Adds a step of our own. It never comes from the cache: it looks at what is outside the pipeline."""
+    """Adds a step of our own. It never comes from the cache: it looks at what is outside the pipeline.
+
+    Args:
+        spec: gets the step.
+        node: its name.
+        command: what its container runs.
+        image: of the container.
+        after: steps that it waits for, beside those that make its inputs.
+        inputs: artifacts by name, as step and output.
+        outputs: names of its output parameters.
+    """
     label = f"{node}_executor"
     component: Message = {"executorLabel": label}
+    if inputs:
+        made = {name: spec["components"][step]["outputDefinitions"] for name, (step, _) in inputs.items()}
+        types = {name: made[name]["artifacts"][output]["artifactType"] for name, (_, output) in inputs.items()}
+        component["inputDefinitions"] = {"artifacts": {name: {"artifactType": one} for name, one in types.items()}}
     if outputs:
         component["outputDefinitions"] = {"parameters": {name: dict(_TEXT) for name in outputs}}
     spec["components"][node] = component
     container = {"image": image, "command": list(command), "args": ["--executor_input", "{{$}}"]}
     spec["deploymentSpec"]["executors"][label] = {"container": container | {"env": list(_ENVIRONMENT)}}
     task: Message = {"taskInfo": {"name": node}, "componentRef": {"name": node}, "cachingOptions": {}}
-    if after:
-        task["dependentTasks"] = list(after)
+    if inputs:
+        sources = {
+            name: {"taskOutputArtifact": {"producerTask": step, "outputArtifactKey": output}}
+            for name, (step, output) in inputs.items()
+        }
+        task["inputs"] = {"artifacts": sources}
+    if after or inputs:
+        task["dependentTasks"] = sorted({*after, *(step for step, _ in inputs.values())})
     spec["root"]["dag"]["tasks"][node] = task
 
 

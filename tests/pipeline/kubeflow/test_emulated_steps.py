@@ -106,7 +106,11 @@ def test_the_trainer_waits_for_workers_of_a_training_job(sample_manifest: Path, 
 @pytest.mark.clusters
 def test_a_refused_model_is_not_pushed_and_what_is_served_stays(sample_manifest: Path, tmp_path: Path) -> None:
     gate = {"name": "nodule AUROC", "metric": "auroc", "finding": "nodule", "min": 0.9999, "min_patients": 2}
-    run = cluster(tmp_path, sample_manifest, "s3://bucket", gates=[gate]).run("run-1")
+    ours = cluster(tmp_path, sample_manifest, "s3://bucket", gates=[gate])
+    *steps, last = ours.order()  # Kubeflow begins nothing after a failure
+    run = ours.run("run-1", *steps)
+    with pytest.raises(StepError, match=r"(?s)Settle ended with 3: .*a gate refused the model: nothing was pushed"):
+        run.step(last)
     assert run.outputs["Evaluator"]["artifacts"]["blessing"]["metadata"]["blessed"] == 0
     assert run.outputs["Pusher"]["artifacts"]["pushed_model"]["metadata"]["pushed"] == 0
     assert not (tmp_path / "volume" / "radflow" / "serving").exists()
