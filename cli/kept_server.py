@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from data_schemas.errors import ModelServerEnded
-from serving.child_server import ready_address, stop
+from serving.child_server import ready_address, start, stop
 
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each new start in a row; as many starts, then no more."""
@@ -104,7 +104,7 @@ class KeptServer:
                 if self._ending.is_set():
                     return ""
                 self._ready = False
-                self._process = process = subprocess.Popen(self._command(self._port), stdout=subprocess.PIPE, text=True)
+                self._process = process = start(self._command(self._port))
             with process:
                 address = ready_address(process)
                 self._port, self._ready = int(address.rpartition(":")[2]), True

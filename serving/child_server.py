@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 from data_schemas.errors import ModelServerEnded
 
 _STOP_TIMEOUT_S = 30.0
+WITH_PARENT_VARIABLE = "RADFLOW_MODEL_SERVER_WITH_PARENT"
+"""Tells a model server to end when its standard input does, which it does however the process that started it ends."""
 
 
 @contextmanager
@@ -63,11 +66,27 @@ def started(
     Raises:
         ModelServerEnded: it ended, or took too long, before it was ready.
     """
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
+    with start(command, stderr=stderr) as process:
         try:
             yield process, ready_address(process, start_timeout_s)
         finally:
             stop(process)
+
+
+def start(command: Sequence[str], *, stderr: int | None = None) -> subprocess.Popen[str]:
+    """Starts a command that serves models, and ends with this process, also where this one is killed.
+
+    Args:
+        command: its words.
+        stderr: where its log goes, as `subprocess` spells it; None is where this process's own goes.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    environment = os.environ | {WITH_PARENT_VARIABLE: "1"}
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
+    )
 
 
 def stop(process: subprocess.Popen[str], timeout_s: float = _STOP_TIMEOUT_S) -> None:

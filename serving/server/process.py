@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import ConfigurationError, ModelServerError
+from serving.child_server import WITH_PARENT_VARIABLE
 from serving.ports import address
 from serving.server.config import ModelConfig
 from serving.server.options import ServerOptions, SessionOptions
@@ -55,6 +56,8 @@ def serve(options: ServerOptions, *, ready: Callable[[str, str], None]) -> None:
     stop = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: stop.set())
+    if os.environ.pop(WITH_PARENT_VARIABLE, ""):
+        threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     check_free(options)
     quieten_tensorflow()
     options, configs = _read_files(options)
@@ -64,6 +67,14 @@ def serve(options: ServerOptions, *, ready: Callable[[str, str], None]) -> None:
             with _listening(models, metrics, options, configs) as where:
                 ready(",".join(models.names), where)
                 stop.wait()
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    # Not `sys.stdin.read`, whose lock this thread would hold when the interpreter shuts down.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    log.info("what started this server has ended")
+    stop.set()
 
 
 def quieten_tensorflow() -> None:

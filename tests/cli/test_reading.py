@@ -18,6 +18,7 @@ import pytest
 
 from cli.main import main
 from data_schemas.digests import write_digests
+from tests.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,6 +100,15 @@ def test_a_model_server_that_is_killed_is_started_again_while_the_page_stays(out
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
         assert not _runs(other)
+
+
+def test_a_model_server_ends_with_the_command_also_where_that_is_killed(output):
+    with serving("--output", str(output), "--grpc-port", "0") as (process, said):
+        (child,) = _children(process.pid)
+        assert said["model server"]
+        process.kill()
+        process.wait()
+        wait_until(lambda: not _runs(child), seconds=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
