@@ -1,4 +1,4 @@
-"""MLMD's client with a change of what passes through it: texts for PostgreSQL, artifacts' URIs for an object store."""
+"""MLMD's client with changes of what passes through it: for PostgreSQL, and URIs of artifacts on an object store."""
 
 from __future__ import annotations
 
@@ -16,21 +16,37 @@ _URIS = frozenset({"ml_metadata.Artifact.uri", "ml_metadata.GetArtifactsByURIReq
 
 @dataclass(frozen=True)
 class Passage:
-    """How texts change on their way to the store, and back.
+    """What happens to messages on their way to the store, and back.
 
     Attributes:
-        sent, received: change a text; one undoes the other.
-        fields: full names of the fields that are changed; all texts where there are none.
+        send: changes a request in place.
+        receive: changes a response in place, given the request too.
     """
 
-    sent: Callable[[str], str]
-    received: Callable[[str], str]
-    fields: frozenset[str] = frozenset()
+    send: Callable[[Message], None]
+    receive: Callable[[Message, Message], None]
+
+
+def text_passage(sent: Callable[[str], str], received: Callable[[str], str]) -> Passage:
+    """Returns a passage that changes every text; one function undoes the other."""
+    return _texts(sent, received, frozenset())
 
 
 def uri_passage(sent: Callable[[str], str], received: Callable[[str], str]) -> Passage:
-    """Returns a passage that changes artifacts' URIs alone."""
-    return Passage(sent, received, _URIS)
+    """Returns a passage that changes artifacts' URIs alone; one function undoes the other."""
+    return _texts(sent, received, _URIS)
+
+
+def order_passage(receive: Callable[[Message, Message], None]) -> Passage:
+    """Returns a passage that changes nothing but what a response lists."""
+    return Passage(lambda _: None, receive)
+
+
+def _texts(sent: Callable[[str], str], received: Callable[[str], str], only: frozenset[str]) -> Passage:
+    return Passage(
+        lambda request: change_texts(request, sent, only),
+        lambda _, response: change_texts(response, received, only),
+    )
 
 
 def client_class(passages: Sequence[Passage]) -> type[MetadataStore]:
@@ -46,10 +62,10 @@ def client_class(passages: Sequence[Passage]) -> type[MetadataStore]:
             sent = type(request)()
             sent.CopyFrom(request)
             for passage in passages:
-                change_texts(sent, passage.sent, passage.fields)
+                passage.send(sent)
             super()._pywrap_cc_call(method, sent, response)
             for passage in reversed(passages):
-                change_texts(response, passage.received, passage.fields)
+                passage.receive(sent, response)
 
     return Client
 

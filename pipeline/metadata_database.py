@@ -18,7 +18,6 @@ from typing import Any
 from data_schemas.errors import ConfigurationError
 from pipeline.artifact_root import ArtifactRoot, artifact_root
 from pipeline.metadata_url import POSTGRESQL, MetadataUrl, parse_url
-from pipeline.postgresql_texts import decoded, encoded
 
 METADATA_VARIABLE = "RADFLOW_METADATA"
 PASSWORD_VARIABLE = "RADFLOW_METADATA_PASSWORD"  # noqa: S105  # the name of a variable
@@ -98,11 +97,12 @@ class MetadataDatabase:
 
     def _passages(self) -> list[Any]:
         """Returns what must be changed on the way to this store and back."""
-        from pipeline.metadata_client import Passage, uri_passage
+        from pipeline.metadata_client import order_passage, text_passage, uri_passage
+        from pipeline.postgresql import decoded, encoded, put_in_order
 
         found = [] if self.artifacts is None else [uri_passage(self.artifacts.url_of, self.artifacts.path_of)]
         if self.url is not None and self.url.scheme == POSTGRESQL:
-            found.append(Passage(encoded, decoded))
+            found += [text_passage(encoded, decoded), order_passage(put_in_order)]
         return found
 
     def used_by_tfx(self) -> AbstractContextManager[None]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service_pb
 
-from pipeline.metadata_client import Passage, change_texts, client_class, uri_passage, used_by_tfx
-from pipeline.postgresql_texts import decoded, encoded
+from pipeline.metadata_client import change_texts, client_class, text_passage, uri_passage, used_by_tfx
+from pipeline.postgresql import decoded, encoded, put_in_order
 
 TEXT = st.text(st.sampled_from("\\\ue000be'\"a\n"))
 
@@ -56,7 +56,7 @@ def test_texts_are_changed_at_every_depth(name: str, key: str, value: str) -> No
 
 
 def test_tfx_gets_this_client_within_the_block_alone() -> None:
-    usual, ours = ml_metadata.MetadataStore, client_class([Passage(encoded, decoded)])
+    usual, ours = ml_metadata.MetadataStore, client_class([text_passage(encoded, decoded)])
     with used_by_tfx(ours):
         assert ml_metadata.MetadataStore is ours
     assert ml_metadata.MetadataStore is usual
@@ -84,3 +84,24 @@ def test_uris_are_changed_on_the_way_to_the_store_and_back_and_nothing_else_is(t
     assert [one.uri for one in store.get_artifacts_by_id([number])] == ["/here/model/7"]
     assert [one.id for one in store.get_artifacts_by_uri("/here/model/7")] == [number]
     assert artifact.uri == "/here/model/7"  # what was sent is left as it was
+
+
+def test_an_answer_is_in_the_order_that_was_asked_for() -> None:
+    request = service_pb.GetArtifactsByIDRequest(artifact_ids=[7, 3, 9, 7])
+    response = service_pb.GetArtifactsByIDResponse(artifacts=[pb.Artifact(id=one) for one in (9, 3, 7)])
+    put_in_order(request, response)
+    assert [one.id for one in response.artifacts] == [7, 3, 9]
+
+
+def test_an_answer_is_in_the_order_of_writing_where_none_was_asked_for() -> None:
+    response = service_pb.GetExecutionsByContextResponse(executions=[pb.Execution(id=one) for one in (3, 9, 1)])
+    put_in_order(service_pb.GetExecutionsByContextRequest(context_id=7), response)
+    assert [one.id for one in response.executions] == [1, 3, 9]
+
+
+def test_an_answer_that_is_wanted_in_another_order_keeps_it() -> None:
+    request = service_pb.GetArtifactsRequest()
+    request.options.order_by_field.field = pb.ListOperationOptions.OrderByField.CREATE_TIME
+    response = service_pb.GetArtifactsResponse(artifacts=[pb.Artifact(id=one) for one in (3, 9, 1)])
+    put_in_order(request, response)
+    assert [one.id for one in response.artifacts] == [3, 9, 1]

@@ -85,6 +85,18 @@ def test_any_text_comes_back_as_it_was_written(url: str, tmp_path: Path) -> None
     assert store.get_artifact_by_type_and_name("Thing", text).id == number
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_artifacts_come_in_the_order_in_which_tfx_pairs_them_with_outputs(url: str, tmp_path: Path) -> None:
+    store = output_on(url, tmp_path / "output").store
+    type_id = store.put_artifact_type(pb.ArtifactType(name="Thing"))
+    ids = store.put_artifacts([pb.Artifact(type_id=type_id, uri=f"/{number}") for number in range(6)])
+    changed = pb.Artifact(id=ids[1], type_id=type_id, uri="/changed")
+    store.put_artifacts([changed])  # PostgreSQL lists it last from now on
+    assert [one.id for one in store.get_artifacts_by_id(ids)] == ids
+    assert [one.id for one in store.get_artifacts_by_id(ids[::-1])] == ids[::-1]
+    assert [one.id for one in store.get_artifacts()] == ids
+
+
 def test_two_outputs_in_one_database_do_not_see_each_other(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,7 +64,7 @@ def test_a_run_ends_in_a_model_and_the_next_goes_on_from_what_is_shared(
     assert not (output / "pipeline" / "Transform").exists()  # nothing needed it
 
     shutil.rmtree(output / "pipeline")
-    report = radflow("report", "--output", output)
+    report = radflow("report", "latest", "--output", output)
     assert report.code == 0 and "model_report.html" in report.out, report.err
     runs = radflow("runs", "--output", output, "--json")
     assert [json.loads(line)["status"] for line in runs.out.splitlines()] == ["pushed", "already_served"]
