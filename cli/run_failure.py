@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_schemas.errors import RadflowError
-from pipeline.metadata_database import is_held
 
 if TYPE_CHECKING:
     from pipeline.settings import PipelineSettings
@@ -29,6 +28,8 @@ def failure(error: Exception, settings: PipelineSettings, run_id: str, *, log: P
         run_id: its name.
         log: where the whole story is.
     """
+    from pipeline.metadata_client import is_held
+
     errors = list(_chain(error))
     if any(_disk_full(one) for one in errors):
         full = _full_folder(settings.output)

@@ -49,15 +49,33 @@ def _texts(sent: Callable[[str], str], received: Callable[[str], str], only: fro
     )
 
 
-def client_class(passages: Sequence[Passage]) -> type[MetadataStore]:
+class StoreHeldError(Exception):
+    """Another program has locked the store for as long as MLMD tries, half a minute.
+
+    MLMD raises a RuntimeError, after which TFX tries again, ten times.
+    """
+
+
+def is_held(error: BaseException) -> bool:
+    """Says whether MLMD raised an error because another program has locked its store."""
+    return "Concurrent writes aborted" in str(error) or "database is locked" in str(error)
+
+
+def client_class(passages: Sequence[Passage] = ()) -> type[MetadataStore]:
     """Returns MLMD's client with some passages, the last of which is next to the store.
 
-    What it is given and what it returns are as of any other.
+    What it is given and what it returns are as of any other; a store that is held, it says at once (`StoreHeldError`).
     """
-    if not passages:
-        return MetadataStore
 
     class Client(MetadataStore):
+        def __init__(self, *words: Any, **options: Any) -> None:
+            try:
+                super().__init__(*words, **options)
+            except RuntimeError as error:
+                if is_held(error):
+                    raise StoreHeldError(str(error)) from error
+                raise
+
         def _pywrap_cc_call(self, method: Any, request: Message, response: Message) -> None:
             sent = type(request)()
             sent.CopyFrom(request)

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,18 +79,18 @@ class MetadataDatabase:
         os.environ.setdefault("GLOG_minloglevel", "2")  # it announces each connection on standard error
         from ml_metadata import errors
 
-        from pipeline.metadata_client import client_class
+        from pipeline.metadata_client import StoreHeldError, client_class
 
         try:
             return client_class(self._passages())(self.connection_config())
+        except StoreHeldError as error:
+            raise ConfigurationError(self.held()) from error
         except (RuntimeError, errors.StatusError) as error:
-            if is_held(error):
-                raise ConfigurationError(self.held()) from error
             mend = "" if self.url is None else f"; check host, database, user and the password ({PASSWORD_VARIABLE})"
             raise ConfigurationError(f"the metadata store {self} cannot be used: {error}{mend}") from error
 
     def held(self) -> str:
-        """Returns what to say where another program has locked the store for longer than MLMD tries, some 10 s."""
+        """Returns what to say where another program has locked the store for longer than MLMD tries, half a minute."""
         return (
             f"another program holds the metadata store {self} (a backup, a viewer?): wait for it to end and run again"
         )
@@ -109,13 +109,7 @@ class MetadataDatabase:
         """Returns a block in which TFX, which makes its clients itself, makes one that can write to this store."""
         from pipeline.metadata_client import client_class, used_by_tfx
 
-        passages = self._passages()
-        return used_by_tfx(client_class(passages)) if passages else nullcontext()
-
-
-def is_held(error: BaseException) -> bool:
-    """Says whether MLMD raised an error because another program has locked its store."""
-    return "Concurrent writes aborted" in str(error) or "database is locked" in str(error)
+        return used_by_tfx(client_class(self._passages()))
 
 
 def output_database(output: Path, environment: Mapping[str, str] = os.environ) -> MetadataDatabase:
