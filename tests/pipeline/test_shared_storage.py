@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.artifact_root import artifact_root
+from tests.json_leaves import leaves
 from tests.object_store import objects, s3_bucket
 from tests.pipeline.conftest import radflow, write_task
 from tests.pipeline.mariadb import running_mariadb
@@ -60,7 +61,10 @@ def test_a_run_ends_in_a_model_and_the_next_goes_on_from_what_is_shared(
     assert again.code == 0, again.err
     unchanged = [line.split()[1] for line in again.err.splitlines() if "unchanged" in line and "]" in line]
     assert len(unchanged) >= 9, again.err
-    assert again.json["metrics"]["overall"] == first.json["metrics"]["overall"]
+    same, floats = leaves(again.json["metrics"]["overall"])
+    before, numbers = leaves(first.json["metrics"]["overall"])
+    assert same == before
+    assert floats == pytest.approx(numbers, abs=1e-6)  # scores depend on which records share a batch
     assert not (output / "pipeline" / "Transform").exists()  # nothing needed it
 
     shutil.rmtree(output / "pipeline")
