@@ -12,7 +12,8 @@ import uvicorn
 
 from imaging.synthetic import write_sample
 from serving.gateway.schemas.predictions import Withheld
-from tests.serving.gateway.page.fake_gateway import FakeGateway, Picture, ramp
+from tests.serving.gateway.page.fake_cases import Picture, ramp
+from tests.serving.gateway.page.fake_gateway import FakeGateway
 from tests.serving.gateway.page.reader import Reader
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -9,7 +9,7 @@ import pytest
 from imaging.synthetic import write_sample
 from serving.gateway import problems
 from serving.gateway.schemas.predictions import Declared, Withheld
-from tests.serving.gateway.page.fake_gateway import Picture, finding, ramp
+from tests.serving.gateway.page.fake_cases import Picture, finding, ramp
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

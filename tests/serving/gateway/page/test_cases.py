@@ -8,7 +8,7 @@ import pytest
 
 from serving.gateway import problems
 from serving.gateway.schemas.images import RejectedFile
-from tests.serving.gateway.page.fake_gateway import NOW, Kept, Picture, ramp, usual_findings
+from tests.serving.gateway.page.fake_cases import NOW, Kept, Picture, ramp, usual_findings
 
 
 def test_an_upload_is_read_predicted_and_there_again_after_a_reload(gateway, reader, dicom):

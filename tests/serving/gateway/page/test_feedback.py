@@ -7,7 +7,7 @@ import re
 import pytest
 
 from serving.gateway.schemas.feedback import Feedback
-from tests.serving.gateway.page.fake_gateway import NOW, Picture, finding, ramp, usual_findings
+from tests.serving.gateway.page.fake_cases import NOW, Picture, finding, ramp, usual_findings
 
 
 def test_the_correct_label_is_one_of_those_that_exclude_each_other(gateway, reader):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from serving.gateway.schemas.predictions import Withheld
-from tests.serving.gateway.page.fake_gateway import Picture, finding, ramp
+from tests.serving.gateway.page.fake_cases import Picture, finding, ramp
 
 
 def test_without_a_declared_prevalence_no_probability_is_in_sight_and_its_details_name_one(gateway, reader):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from serving.gateway.schemas.images import Window
-from tests.serving.gateway.page.fake_gateway import Picture, ramp
+from tests.serving.gateway.page.fake_cases import Picture, ramp
 
 TWELVE_BITS = [Window(center=2048, width=4096, explanation="12 bits")]
 
