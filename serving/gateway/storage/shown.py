@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Select, literal, select
 from sqlalchemy.orm import Session
 
-from serving.gateway.storage.core_statements import insert_rows
+from serving.gateway.storage.core_statements import table_of
 from serving.gateway.storage.database import Database
 from serving.gateway.storage.tables import CaseRow, ShownRow
 
@@ -23,8 +23,8 @@ def note(session: Session, case_ids: Sequence[str], reader: str) -> None:
         case_ids: those that are gone are passed over.
         reader: a principal's `subject`.
     """
-    fresh = not_shown(session, case_ids, reader)
-    insert_rows(session, [ShownRow(case_id=case_id, reader=reader) for case_id in fresh])
+    fresh = _not_shown(case_ids, reader).add_columns(literal(reader))
+    session.execute(table_of(ShownRow).insert().from_select(["case_id", "reader"], fresh))
 
 
 def note_unless_known(database: Database, case_ids: Sequence[str], reader: str) -> None:
@@ -44,7 +44,9 @@ def note_unless_known(database: Database, case_ids: Sequence[str], reader: str) 
 
 def not_shown(session: Session, case_ids: Sequence[str], reader: str) -> list[str]:
     """Returns those of some cases of which a reader was sent nothing that a model said; none that is gone."""
-    if not case_ids:
-        return []
+    return list(session.scalars(_not_shown(case_ids, reader))) if case_ids else []
+
+
+def _not_shown(case_ids: Sequence[str], reader: str) -> Select[tuple[str]]:
     shown = select(ShownRow.case_id).where(ShownRow.reader.in_((reader, EVERYBODY)))
-    return list(session.scalars(select(CaseRow.id).where(CaseRow.id.in_(case_ids), CaseRow.id.not_in(shown))))
+    return select(CaseRow.id).where(CaseRow.id.in_(case_ids), CaseRow.id.not_in(shown))
