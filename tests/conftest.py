@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's start-up quiet, before any test module imports it, and every test off the user's files."""
+"""Keeps libraries quiet and to one thread, before any test module imports them, and every test off the user's files."""
 
 import os
 from typing import Any
@@ -8,6 +8,8 @@ from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# Two processes share the cores already: on small arrays, further threads of linear algebra wait more than they work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # How long an example takes says more of the machine's other work than of the code; what is slow has its benchmark.
 settings.register_profile("radflow", deadline=None)

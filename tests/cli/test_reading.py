@@ -62,7 +62,7 @@ def get(address: str, path: str) -> dict:
         return json.load(answer)
 
 
-def test_it_opens_the_page_in_front_of_the_model_and_ends_on_a_signal(output):
+def test_it_opens_the_page_in_front_of_a_model_server_that_is_started_again_and_ends_on_a_signal(output):
     with serving("--output", str(output), "--grpc-port", "0") as (process, said):
         address = said["reading page"]
         with urllib.request.urlopen(address + "/", timeout=30) as page:
@@ -71,8 +71,18 @@ def test_it_opens_the_page_in_front_of_the_model_and_ends_on_a_signal(output):
         assert (model["name"], model["available"], model["version"]["version"]) == ("synthetic_chest", True, 3)
         assert not model["version"]["approved"]
         assert (output / "gateway").is_dir()
+        (child,) = _children(process.pid)
+        os.kill(child, signal.SIGKILL)
+        assert get(address, "/healthz")
+        assert process.stderr is not None
+        again = next(line for line in process.stderr if line.startswith("radflow serve: "))
+        assert "the model server was ended by SIGKILL" in again and "it is started again (1 of 5)" in again
+        _until_available(address)
+        (other,) = _children(process.pid)
+        assert other != child
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
+        assert not _runs(other)
         with pytest.raises(urllib.error.URLError):
             get(address, "/healthz")
 
@@ -83,23 +93,6 @@ def test_it_uses_a_model_server_that_runs_already(served_toy, tmp_path):
         assert said["model server"] == f"{served_toy.address}, gRPC: synthetic_chest"
         assert get(said["reading page"], "/api/v1/models")["models"][0]["available"]
         assert (tmp_path / "cases").is_dir()
-
-
-def test_a_model_server_that_is_killed_is_started_again_while_the_page_stays(output):
-    with serving("--output", str(output), "--grpc-port", "0") as (process, said):
-        (child,) = _children(process.pid)
-        os.kill(child, signal.SIGKILL)
-        page = said["reading page"]
-        assert get(page, "/healthz")
-        assert process.stderr is not None
-        again = next(line for line in process.stderr if line.startswith("radflow serve: "))
-        assert "the model server was ended by SIGKILL" in again and "it is started again (1 of 5)" in again
-        _until_available(page)
-        (other,) = _children(process.pid)
-        assert other != child
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
-        assert not _runs(other)
 
 
 def test_a_model_server_ends_with_the_command_also_where_that_is_killed(output):

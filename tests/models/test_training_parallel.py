@@ -87,6 +87,7 @@ def _one_machine(task: Task, weights: Path, state_folder: Path | None = None) ->
     return train(task, *SPLITS, weights=weights, state_folder=state_folder)
 
 
+@pytest.mark.clusters
 def test_two_machines_come_to_loss_and_weights_of_one_with_the_same_global_batch(
     weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_line_through_pretrained_features_tells_films_of_other_patients(
     assert auc["imagenet"] - auc["none"] >= 0.1, auc
 
 
+@pytest.mark.seeds
 def test_pretrained_weights_beat_random_ones_after_as_many_epochs(splits: tuple[SplitData, SplitData]) -> None:
     auc = {weights: train(kermany_task(weights), *splits, weights=file).eval_auc for weights, file in STARTS}
     assert auc["imagenet"] > 0.85

@@ -86,6 +86,7 @@ def test_workers_end_with_a_chief_that_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not _workers(tmp_path), seconds=20)
 
 
+@pytest.mark.clusters
 def test_keras_tuners_own_variables_make_a_chief_and_a_worker(tmp_path: Path) -> None:
     # Two trials: the worker, which nothing is stood in for, really trains.
     cluster = {"TRIALS": "2", "KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(_free_port())}
