@@ -7,6 +7,7 @@ on the object store before it is recorded. The metadata store has the object sto
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -29,6 +30,7 @@ _MODEL_FILE = "saved_model.pb"
 _MARKER = ".radflow-artifacts"
 """A file in the object store's folder. fsspec says of what it cannot reach that it does not exist; whoever finds this
 file has reached it."""
+_NOWHERE = logging.NullHandler()
 _EMPTY = ".radflow-empty-folder"
 """An object store has no folders: an empty file of this name stands for one without files."""
 
@@ -190,6 +192,11 @@ class ArtifactRoot:
         """
         from fsspec.core import url_to_fs
 
+        for package in (
+            "gcsfs",
+            "s3fs",
+        ):  # tracebacks of theirs go to the run's log, not to the terminal
+            logging.getLogger(package).addHandler(_NOWHERE)
         try:
             files, root = url_to_fs(self.url, use_listings_cache=False)
             root = str(root).rstrip("/")
