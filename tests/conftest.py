@@ -22,6 +22,15 @@ def own_state_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
+@pytest.fixture(scope="module")
+def bucket():
+    """Returns the URL of a bucket on an object store of this machine."""
+    from tests.object_store import s3_bucket
+
+    with s3_bucket() as url:
+        yield url
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Lets tests/serving/conformance ask a real model server instead of starting the embedded one."""
     group = parser.getgroup("conformance", "a real tensorflow_model_server, started as conformance/toy_folder.py says")

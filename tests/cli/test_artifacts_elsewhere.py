@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,8 @@ from cli.main import main
 from imaging.pseudonyms import Pseudonyms
 from pipeline.artifact_root import artifact_root, choose_artifact_root
 from pipeline.settings import pseudonym_key
-from tests.object_store import objects, s3_bucket
+from tests.object_store import objects
 from tests.recorded_output import WITHDRAWN, RecordedOutput
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    with s3_bucket() as url:
-        yield url
 
 
 @pytest.fixture

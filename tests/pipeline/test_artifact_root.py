@@ -11,13 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from data_schemas.errors import ConfigurationError, RadflowError
 from pipeline.artifact_root import ArtifactRoot, artifact_root, choose_artifact_root
-from tests.object_store import objects, s3_bucket
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    with s3_bucket() as url:
-        yield url
+from tests.object_store import objects
 
 
 @pytest.fixture

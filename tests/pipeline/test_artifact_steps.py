@@ -1,7 +1,6 @@
 """Steps find their inputs and leave their outputs on an object store, and TFX's cache knows what is there."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from data_schemas.errors import RadflowError
 from pipeline.artifact_root import ArtifactRoot, artifact_root, choose_artifact_root
 from pipeline.artifact_steps import artifacts_in
 from pipeline.metadata_database import MetadataDatabase, output_database
-from tests.object_store import objects, s3_bucket
+from tests.object_store import objects
 
 pytestmark = pytest.mark.pipeline
 COMPLETE, CACHED, FAILED = pb.Execution.COMPLETE, pb.Execution.CACHED, pb.Execution.FAILED
@@ -38,12 +37,6 @@ def Train(  # noqa: N802
     if word == "fails":
         raise ValueError("as asked")
     (Path(model.uri) / "model").write_text((Path(examples.uri) / "records").read_text() + word)
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    with s3_bucket() as url:
-        yield url
 
 
 @pytest.fixture

@@ -12,18 +12,12 @@ import pytest
 
 from pipeline.artifact_root import artifact_root
 from tests.json_leaves import leaves
-from tests.object_store import objects, s3_bucket
+from tests.object_store import objects
 from tests.pipeline.conftest import radflow, write_task
 from tests.pipeline.mariadb import running_mariadb
 from tests.serving.gateway.postgresql import PASSWORD, running_server
 
 pytestmark = pytest.mark.clusters
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    with s3_bucket() as url:
-        yield url
 
 
 @pytest.fixture(params=["file", "postgresql", "mysql"])
