@@ -6,7 +6,7 @@ from xdist.scheduler import LoadFileScheduling
 
 _SHARED = {
     "first_run": ("notebooks", "run", "served_model", "tfx_command"),
-    "marked_run": ("multi_label", "privacy"),
+    "marked_run": ("multi_label", "privacy", "second_run"),
 }
 """Files of `tests/pipeline` that look at one run of the pipeline, by its fixture; they run others in its output."""
 _RUN_OF = {f"tests/pipeline/test_{name}.py": run for run, names in _SHARED.items() for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ def _scope(file: Path) -> str:
     return scheduler._split_scope(f"tests/pipeline/{file.name}::test_x[a::b]")
 
 
-@pytest.mark.parametrize("run", ["first_run", "marked_run"])
-def test_the_files_that_share_a_run_go_together(run: str) -> None:
-    sharing = [file for file in PIPELINE.glob("test_*.py") if run in file.read_text(encoding="utf-8")]
+@pytest.mark.parametrize(("run", "fixtures"), [("first_run", "first_run"), ("marked_run", "(marked|later)_run")])
+def test_the_files_that_share_a_run_go_together(run: str, fixtures: str) -> None:
+    argument = re.compile(rf"\b{fixtures}: \w")
+    sharing = [file for file in PIPELINE.glob("test_*.py") if argument.search(file.read_text(encoding="utf-8"))]
     assert len(sharing) > 1
     assert {_scope(file) for file in sharing} == {run}
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyarrow import parquet
 
-from data_schemas.wire import example_pb2
-from tests.pipeline.conftest import Finished, Run, radflow
+from tests.pipeline.conftest import Finished, Later, Run, Withdrawal, contents, radflow
 from tests.pipeline.marked_sample import MARKER, WITHOUT_CONSENT
 
 pytestmark = pytest.mark.pipeline
@@ -29,17 +25,6 @@ def finished(marked_run: Run) -> Finished:
 
 def _run(first: Run) -> Finished:
     return radflow("run", "--task", first.task, "--manifest", first.manifest, "--output", first.output, "--json")
-
-
-def contents(output: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yields every file outside the private folder, unpacked, its path included."""
-    for path in output.rglob("*"):
-        if not path.is_file() or path.relative_to(output).parts[0] == "private":
-            continue
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if path.suffix == ".parquet":
-            data = repr(parquet.read_table(path).to_pydict()).encode()
-        yield path, str(path).encode() + data
 
 
 def test_no_marker_reaches_what_a_run_writes(finished: Finished, output: Path) -> None:
@@ -65,29 +50,23 @@ def test_rows_without_consent_are_left_out_and_counted(finished: Finished, outpu
     assert rows and not rows & set(range(1, WITHOUT_CONSENT + 1))
 
 
-def test_a_withdrawn_patient_leaves_no_image_and_is_in_no_later_run(
-    finished: Finished, marked_run: Run, output: Path
-) -> None:
-    patient, image = _a_training_image(output)
-    assert any(image in data for _, data in contents(output))
-    stopped = output / "unfinished" / "synthetic_findings" / "training" / "0" / "weights.npz"
-    stopped.parent.mkdir(parents=True, exist_ok=True)
-    stopped.write_bytes(b"what a stopped training had learnt")
-    withdrawn = radflow("withdraw", patient, "--output", output)
-    assert withdrawn.code == 0, withdrawn.err
-    assert not stopped.exists()
-    assert "in the data of former runs" in withdrawn.out and "1 model was trained on the patient" in withdrawn.out
-    assert str(output / "serving" / "synthetic_findings" / "1") in withdrawn.out
-    assert not any(image in data for _, data in contents(output))
-    # Pages and contact sheets show images, shrunk, and do not say whose: all of them go.
-    assert not [*output.rglob("model_report.html"), *output.rglob("contact_sheet.png")]
-    again = _run(marked_run)
-    assert again.code in (0, 3), again.err
-    assert again.json["withdrawn"] == 1
-    assert again.json["examples"] == finished.json["examples"] - 1
-    assert not any(image in data for _, data in contents(output))
-    repeated = radflow("withdraw", patient, "--output", output)
+def test_a_withdrawn_patient_leaves_no_image(withdrawal: Withdrawal, output: Path) -> None:
+    said = withdrawal.finished
+    assert withdrawal.before and said.code == 0, said.err
+    assert not withdrawal.stopped.exists()
+    assert "in the data of former runs" in said.out and "1 model was trained on the patient" in said.out
+    assert str(output / "serving" / "synthetic_findings" / "1") in said.out
+    assert not withdrawal.after and not withdrawal.pages_left
+    repeated = radflow("withdraw", withdrawal.patient, "--output", output)
     assert repeated.code == 0 and "withdrawn before" in repeated.out
+
+
+def test_a_withdrawn_patient_is_in_no_later_run(
+    finished: Finished, withdrawal: Withdrawal, later_run: Later, output: Path
+) -> None:
+    assert later_run.finished.json["withdrawn"] == 1
+    assert later_run.finished.json["examples"] == finished.json["examples"] - 1
+    assert not any(withdrawal.image in data for _, data in contents(output))
 
 
 def test_a_patient_id_leads_to_the_same_pseudonym(finished: Finished, output: Path) -> None:
@@ -106,13 +85,3 @@ def test_a_lost_key_is_said_before_any_work(finished: Finished, marked_run: Run,
     away.rename(key)
     assert lost.code == 2 and "is gone" in lost.err
     assert "Traceback" not in lost.err
-
-
-def _a_training_image(output: Path) -> tuple[str, bytes]:
-    """Returns the pseudonym of a patient in the train split, and the bytes of one of the patient's images."""
-    import tensorflow as tf
-
-    files = [str(path) for path in output.glob("pipeline/DicomExampleGen/examples/*/Split-train/*.gz")]
-    record = next(tf.data.TFRecordDataset(sorted(files), compression_type="GZIP").as_numpy_iterator())
-    found: Any = example_pb2.Example.FromString(record).features.feature
-    return found["patient"].bytes_list.value[0].decode(), found["image"].bytes_list.value[0]

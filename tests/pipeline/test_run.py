@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
-import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from imaging.content_hash import content_hash
 from imaging.manifest import read_manifest
 from imaging.pseudonyms import Pseudonyms
 from serving.child_server import child_server
-from tests.pipeline.conftest import RADFLOW, Finished, Run, radflow, write_task
+from tests.pipeline.conftest import Run, radflow, write_task
 
 pytestmark = pytest.mark.pipeline
 
@@ -131,72 +128,6 @@ def test_the_same_run_again_is_answered_from_the_cache_and_pushes_nothing(first_
         assert "unchanged" in line
     assert again.json["pushed"] == first_run.finished.json["pushed"]
     assert [path.name for path in first_run.served.iterdir()] == ["1"]
-
-
-@dataclass(frozen=True)
-class Later:
-    """A run after the first, which was killed in training and run again."""
-
-    finished: Finished
-    versions: list[str]
-
-
-@pytest.fixture(scope="module")
-def second_run(first_run: Run) -> Later:
-    """Another model for the same data, with hyperparameters that are given and a gate that it cannot meet.
-
-    A run takes most of a minute, so this one is killed, goes on, is compared and is refused.
-    """
-    folder = first_run.output.parent
-    task, given = load_task(str(first_run.task)).model_dump(mode="json"), folder / "hyperparameters.json"
-    given.write_text('{"learning_rate": 0.0123}')
-    gates = [
-        *task["gates"],
-        {"name": "too much", "metric": "auroc", "finding": "nodule", "min": 1.0, "min_patients": 2},
-    ]
-    strict = write_task(folder / "strict.yaml", gates=gates)
-    words = ["run", "--task", str(strict), "--manifest", str(first_run.manifest), "--output", str(first_run.output)]
-    words += ["--hyperparameters", str(given), "--json"]
-    with subprocess.Popen([*RADFLOW, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        next(line for line in process.stderr if "epoch 1 of" in line)
-        process.send_signal(signal.SIGKILL)
-    return Later(radflow(*words), sorted(path.name for path in first_run.served.iterdir()))
-
-
-def test_a_missed_gate_pushes_nothing_says_by_how_much_and_exits_3(second_run: Later) -> None:
-    refused = second_run.finished
-    assert refused.code == 3, refused.err
-    assert refused.json["pushed"] is None
-    assert "too much" in refused.err and "missed by" in refused.err
-    assert second_run.versions == ["1"]
-
-
-def test_the_next_model_is_compared_with_the_one_that_is_served(second_run: Later, first_run: Run) -> None:
-    champion = second_run.finished.json["gates"][1]
-    assert champion["passed"] and "the champion's is" in champion["reason"]
-    assert second_run.finished.json["metrics"]["champion"]["findings"]["nodule"]["auroc"]["value"] is not None
-    page = max((first_run.output / "reports").glob("*/model_report.html")).read_text(encoding="utf-8")
-    assert "Against the model that is served" in page
-
-
-def test_a_run_killed_in_training_goes_on_from_its_cache_and_its_last_epoch(second_run: Later, first_run: Run) -> None:
-    said = second_run.finished.err
-    line = next(line for line in said.splitlines() if "Transform" in line and " s" in line)
-    assert "unchanged" in line
-    assert "going on after epoch 1 of all layers" in said
-    assert not list((first_run.output / "unfinished").rglob("*.npz"))
-
-
-def test_hyperparameters_that_are_given_come_through_an_importer_without_a_search(
-    second_run: Later, first_run: Run
-) -> None:
-    assert "trial" not in second_run.finished.err and "Tuner" not in second_run.finished.err
-    assert "] Importer" in second_run.finished.err
-    newest = max(first_run.output.glob("pipeline/Trainer/model/*"), key=lambda folder: int(folder.name))
-    (description,) = newest.rglob("assets.extra/description.json")
-    trained = json.loads(description.read_text())["task"]["training"]["learning_rate"]
-    assert trained == pytest.approx(0.0123)
 
 
 def test_refused_data_exits_4_and_its_report_survives(first_run: Run, tmp_path: Path) -> None:
