@@ -46,7 +46,7 @@ test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
 	@$(PYTEST) -q $(TOGETHER) -m 'not pipeline and not seeds and not fuzz and not backbones and not load and not clusters and not faults'
 
 .PHONY: test-seeds
-test-seeds: .venv ## train the demo, on several seeds: results, gates and heatmaps
+test-seeds: .venv ## train the demo, on several seeds, and a network on real films: results, gates and heatmaps
 	@$(PYTEST) -q -m seeds --timeout 2400
 
 .PHONY: test-fuzz
