@@ -19,13 +19,16 @@ from data_schemas.models_config import settle_models_config
 from data_schemas.task import Task
 from data_schemas.task_file import load_task, task_from_json, task_to_json
 from models.weights import WEIGHTS_VARIABLE
+from pipeline.beam_options import IN_PROCESS
 from pipeline.kubeflow.found import found_names, found_values, referring_settings
 from pipeline.kubeflow.options import IMAGE, OUTPUT, ROOT, ClusterOptions, read_root
 
 _COMMAND = ("python", "-m", "kubeflow_runner")
 
 
-def compile_pipeline(task: Task, options: ClusterOptions, file: Path, *, beam_args: tuple[str, ...] = ()) -> None:
+def compile_pipeline(
+    task: Task, options: ClusterOptions, file: Path, *, beam_args: tuple[str, ...] = IN_PROCESS
+) -> None:
     """Writes what Kubeflow Pipelines runs: YAML, or for Vertex AI, where the file's name ends so, JSON.
 
     Neither data nor weights are looked at: the first step does that, in the cluster.
@@ -34,7 +37,7 @@ def compile_pipeline(task: Task, options: ClusterOptions, file: Path, *, beam_ar
         task: the task.
         options: what the cluster is told.
         file: what is written.
-        beam_args: arguments for every Beam step.
+        beam_args: arguments for every Beam step; unless given, it processes its data in its own pod.
 
     Raises:
         ConfigurationError: the task has a network that cannot be built, or resources are for a step that there is not.

@@ -17,6 +17,7 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 from data_schemas.ingest_report import FILE_NAME, IngestReport
 from data_schemas.task import Task
 from data_schemas.task_file import task_to_json
+from pipeline.beam_options import IN_PROCESS
 
 
 def quieten() -> None:
@@ -57,7 +58,7 @@ def write_manifest(path: Path, files: Sequence[Path], *, label: str, images: int
     return path
 
 
-def ingest(manifest: Path, *, task: Task, folder: Path, beam: Sequence[str] = (), keep: bool = False) -> float:
+def ingest(manifest: Path, *, task: Task, folder: Path, beam: Sequence[str] = IN_PROCESS, keep: bool = False) -> float:
     """Returns the seconds of DicomExampleGen's executor; raises if an image was left out.
 
     Args:

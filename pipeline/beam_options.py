@@ -18,7 +18,7 @@ HELP = (
     'or arguments of any Beam runner, e.g. "--runner=FlinkRunner ..." [in this process]'
 )
 
-_IN_PROCESS = (None, "DirectRunner")
+_RUNNERS_IN_PROCESS = (None, "DirectRunner")
 _BRINGS_CODE = {
     "--sdk_container_image", "--worker_harness_container_image", "--extra_package", "--extra_packages", "--setup_file",
     "--requirements_file",
@@ -26,6 +26,12 @@ _BRINGS_CODE = {
 WORKERS_HAVE_CODE = "--sdk_container_image=radflow"
 """Without one of the above, TFX packs itself, and nothing of ours, before each step. Where no container is started, the
 name of its image does nothing but keep it from that."""
+_STAYS_IN_PROCESS = "--allow_unsafe_triggers"
+"""The DirectRunner of Beam 2.77 first tries another runner, Prism, and then this process: it downloads a program from
+GitHub, checks it against nothing, and gives it the records. No switch is for that; but Prism knows no unsafe triggers,
+so that it is passed over where they are allowed. Triggers are for streams, and nothing here is one."""
+IN_PROCESS = (_STAYS_IN_PROCESS, WORKERS_HAVE_CODE)
+"""Beam's arguments for a step that is to run in its own process."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,11 @@ class BeamOptions:
     """Where Beam's steps run.
 
     Attributes:
-        arguments: what TFX calls `beam_pipeline_args`; none of them is for this process.
+        arguments: what TFX calls `beam_pipeline_args`; unless given, for this process.
         workers: processes of a cluster on this machine, which is started for the run; 0 where there is none.
     """
 
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = IN_PROCESS
     workers: int = 0
 
 
@@ -66,13 +72,14 @@ def parse_beam(text: str) -> BeamOptions:
     runner = _runner(arguments)
     if workers and runner is not None:
         raise ConfigurationError(f"--beam {text!r}: {LOCAL_CLUSTER} is a runner itself; leave --runner out")
-    if not brings_code and runner not in _IN_PROCESS:
+    in_process = not workers and runner in _RUNNERS_IN_PROCESS
+    if not (brings_code or workers or in_process):
         raise ConfigurationError(
             f"--beam: the workers of {runner} need Radflow's code: add --sdk_container_image=IMAGE with an image that "
             "has its wheel, or --extra_package=WHEEL (docs/scale.md)"
         )
-    if arguments and not brings_code and not workers:
-        arguments = [*arguments, WORKERS_HAVE_CODE]
+    if in_process:
+        arguments = [*arguments, _STAYS_IN_PROCESS, *([] if brings_code else [WORKERS_HAVE_CODE])]
     return BeamOptions(tuple(arguments), workers)
 
 

@@ -13,6 +13,8 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 
+from pipeline.beam_options import IN_PROCESS
+
 EXECUTORS = {
     "DicomExampleGen": "components.dicom_example_gen.executor",
     "StatisticsGen": "tfx.components.statistics_gen.executor",
@@ -49,7 +51,7 @@ class Step:
             artifact = artifact_utils.deserialize_artifact(types[found.type_id], found)
             kind[event.path.steps[0].key].append(artifact)
 
-    def repeat(self, folder: Path, beam: Sequence[str] = ()) -> dict[str, tuple[Path, Path]]:
+    def repeat(self, folder: Path, beam: Sequence[str] = IN_PROCESS) -> dict[str, tuple[Path, Path]]:
         """Runs it again; returns, by output, the folders of what the run made and of what was made now."""
         made: dict[str, list[Artifact]] = {}
         for key, (artifact,) in self.outputs.items():

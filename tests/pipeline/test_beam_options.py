@@ -7,14 +7,19 @@ import os
 import pytest
 
 from data_schemas.errors import ConfigurationError
-from pipeline.beam_options import WORKERS_HAVE_CODE, BeamOptions, parse_beam, parse_remote_beam
+from pipeline.beam_options import IN_PROCESS, WORKERS_HAVE_CODE, BeamOptions, parse_beam, parse_remote_beam
 from tests.pipeline.conftest import radflow
 
 FLINK = "--runner=FlinkRunner --flink_master=flink:8081 --sdk_container_image=hospital/radflow:1"
 
 
 def test_without_it_steps_run_in_process() -> None:
-    assert parse_beam("") == BeamOptions()
+    assert parse_beam("") == BeamOptions() == BeamOptions(IN_PROCESS)
+
+
+@pytest.mark.parametrize("text", ["", "--runner=DirectRunner", "--direct_num_workers=2", "--extra_package=a.whl"])
+def test_beam_downloads_no_other_runner_for_what_runs_in_process(text: str) -> None:
+    assert "--allow_unsafe_triggers" in parse_beam(text).arguments
 
 
 def test_a_local_cluster_has_a_worker_for_each_core_or_as_many_as_are_asked_for() -> None:
@@ -67,7 +72,7 @@ def test_what_cannot_work_is_refused_with_what_to_do(text: str, said: str) -> No
 
 def test_steps_elsewhere_take_a_runner_that_they_reach_and_no_cluster_here() -> None:
     assert parse_remote_beam(FLINK) == tuple(FLINK.split())
-    assert parse_remote_beam("") == ()
+    assert parse_remote_beam("") == IN_PROCESS
     with pytest.raises(ConfigurationError, match="leave --beam out"):
         parse_remote_beam("local-cluster:2")
 

@@ -62,6 +62,15 @@ def test_another_runner_is_answered_from_the_cache(folder: Path) -> None:
     assert _run(folder, BeamOptions()) == [complete, cached]
 
 
+def test_a_run_in_this_process_downloads_no_other_runner(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "apache_beam.runners.portability.prism_runner.PrismRunner.run_pipeline", lambda *words: asked.append(words)
+    )
+    assert _run(folder, BeamOptions()) == [metadata_store_pb2.Execution.COMPLETE]
+    assert asked == []
+
+
 def test_steps_are_given_the_arguments_and_later_runs_are_not(folder: Path) -> None:
     with pytest.raises(Exception, match="NoSuchRunner"):
         _run(folder, parse_beam("--runner=NoSuchRunner --sdk_container_image=some/image"))
