@@ -134,7 +134,9 @@ def test_an_entry_that_cannot_be_read_is_a_broken_chain(store, sqlite_url, reque
 
 def test_a_database_without_a_log_is_told(empty_database_url, tmp_path):
     if empty_database_url.startswith("sqlite"):
-        make_engine(parsed_url(empty_database_url)).connect().close()
+        engine = make_engine(parsed_url(empty_database_url))
+        engine.connect().close()
+        engine.dispose()
     with pytest.raises(ConfigurationError, match="has no audit log"):
         list(read_log(empty_database_url))
 
