@@ -138,7 +138,7 @@ def test_an_object_store_that_is_away_is_unavailable(monkeypatch):
 
 
 def test_an_image_store_that_is_none_is_refused(tmp_path):
-    for wrong in ("nothing://bucket/images", "s3://bucket/images"):  # s3fs is not among the dependencies
+    for wrong in ("nothing://bucket/images", "abfs://bucket/images"):  # adlfs is not among the dependencies
         with pytest.raises(ConfigurationError, match="the image store's URL cannot be used"):
             ImageStore(wrong)
     (tmp_path / "file").touch()
