@@ -30,7 +30,9 @@ _MODEL_FILE = "saved_model.pb"
 _MARKER = ".radflow-artifacts"
 """A file in the object store's folder. fsspec says of what it cannot reach that it does not exist; whoever finds this
 file has reached it."""
+_TELL_TRACEBACKS = ("gcsfs", "s3fs")
 _NOWHERE = logging.NullHandler()
+"""Keeps what these packages log off the terminal; it reaches the run's log all the same."""
 _EMPTY = ".radflow-empty-folder"
 """An object store has no folders: an empty file of this name stands for one without files."""
 
@@ -77,8 +79,11 @@ class ArtifactRoot:
                 wanted = {name: str(target) for name, target in targets.items() if target.name != _EMPTY}
                 files.get([*wanted], [*wanted.values()])
             path.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileExistsError):  # another process was faster
+            try:
                 (Path(arriving) / "artifact").rename(path)
+            except OSError:
+                if not path.exists():  # otherwise another process was faster
+                    raise
         return path
 
     def keep(self, path: Path) -> None:
@@ -106,10 +111,8 @@ class ArtifactRoot:
             RadflowError: the object store cannot be written.
         """
         if self._holds(path):
-            with self._opened("write") as (files, root):
-                target = self._remote(path, root)
-                if files.exists(target):
-                    files.rm(target, recursive=True)
+            with self._opened("write") as (files, root), suppress(FileNotFoundError):
+                files.rm(self._remote(path, root), recursive=True)
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -192,10 +195,7 @@ class ArtifactRoot:
         """
         from fsspec.core import url_to_fs
 
-        for package in (
-            "gcsfs",
-            "s3fs",
-        ):  # tracebacks of theirs go to the run's log, not to the terminal
+        for package in _TELL_TRACEBACKS:
             logging.getLogger(package).addHandler(_NOWHERE)
         try:
             files, root = url_to_fs(self.url, use_listings_cache=False)

@@ -103,6 +103,23 @@ def test_a_fetch_that_is_cut_off_leaves_nothing(memory: ArtifactRoot, monkeypatc
     assert not folder.exists() and not list(memory.folder.glob(".fetching-*"))
 
 
+def test_of_two_that_fetch_at_once_the_slower_one_takes_what_is_there(
+    memory: ArtifactRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = written(memory)
+    memory.keep(folder)
+    folder.rename(memory.folder / "away")
+    get_file = MemoryFileSystem.get_file
+
+    def overtaken(self, rpath, lpath, **options):
+        get_file(self, rpath, lpath, **options)
+        folder.mkdir(exist_ok=True)
+        (folder / "of the faster one").touch()
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", overtaken)
+    assert [path.name for path in memory.fetched(folder).iterdir()] == ["of the faster one"]
+
+
 def test_folders_and_files_are_found_wherever_they_are(root: ArtifactRoot) -> None:
     both, here, there = (written(root, f"Trainer/model/{number}") for number in (1, 2, 3))
     (root.folder / "Trainer" / ".system" / "5").mkdir(parents=True)
