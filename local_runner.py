@@ -151,9 +151,8 @@ def prepare_task(
 def _with_search(source: Path) -> Path:
     """Returns a file or a run's output as it is named, whose searches are fetched where an object store has them."""
     root = artifact_root(source)
-    for folder in root.folders() if root.url else ():
-        if folder.parent.parent.name == "Tuner":
-            root.fetched(folder)
+    for folder in sorted({file.parent for file in root.glob("Tuner/*/*/*")}):
+        root.fetched(folder)
     return source
 
 

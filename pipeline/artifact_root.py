@@ -129,7 +129,8 @@ class ArtifactRoot:
         """Returns the bytes of a file, or of the files of a folder; here, or else on the object store."""
         if path.exists() or not self._holds(path):
             return _size(path)
-        return sum(size for file, size in self._remote_files().items() if file.is_relative_to(path))
+        with self._opened("read") as (files, root):
+            return int(files.du(self._remote(path, root)))
 
     def folders(self) -> dict[Path, int]:
         """Returns the folders of artifacts, `NODE/NAME/NUMBER`, here or on the object store, and their bytes.

@@ -11,6 +11,7 @@ import pytest
 from cli.cached_images import HASHES_FILE
 from cli.main import main
 from imaging.pseudonyms import Pseudonyms
+from local_runner import prepare
 from pipeline.artifact_root import artifact_root, choose_artifact_root
 from pipeline.settings import pseudonym_key
 from tests.object_store import objects
@@ -79,3 +80,24 @@ def test_an_object_store_that_is_away_is_said_and_nothing_is_removed(
     assert main(["gc", "--output", str(output), "--remove"]) == 1
     assert "s3://no-such-bucket/x cannot be read" in capsys.readouterr().err
     assert objects(url)
+
+
+def test_a_former_search_is_found_there(output: Path) -> None:
+    root = artifact_root(output)
+    found = {
+        "tuner_results/9/trials.json": {"task": "synthetic_chest"},
+        "best_hyperparameters/9/best_hyperparameters.txt": {"values": {"learning_rate": 0.0123}},
+    }
+    for place, content in found.items():
+        file = root.folder / "Tuner" / place
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(content))
+    root.keep(root.folder / "Tuner")
+    shutil.rmtree(root.folder)
+    for name in ("a", "b"):
+        (output.parent / f"{name}.png").write_bytes(name.encode())
+    manifest = output.parent / "manifest.csv"
+    manifest.write_text("file,label,patient_id\na.png,normal,1\nb.png,nodule,2\n")
+    settings = prepare("synthetic_chest", manifest, output=output.parent / "other", hyperparameters=output)
+    assert settings.hyperparameters is not None
+    assert "0.0123" in (settings.hyperparameters / "best_hyperparameters.txt").read_text()

@@ -46,7 +46,7 @@ class Store:
         audit: the log of who did what to it; every method that changes something writes its own entries.
 
     Example:
-        >>> store = Store.open("sqlite:////tmp/gateway/gateway.db", "/tmp/gateway/images")
+        >>> store = Store.open("sqlite:///gateway.db", "images")
         >>> store.ready()
         True
     """
