@@ -5,12 +5,12 @@ What a random id names never changes, so that each has an entity tag. The middle
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 PNG = "image/png"
 OCTETS = "application/octet-stream"
@@ -38,7 +38,7 @@ def file_response(path: Path, etag: str, headers: dict[str, str]) -> Response:
     """Returns an answer with a file's bytes, which it holds open: the file may be removed meanwhile."""
     size = path.stat().st_size
     told = {"ETag": etag, **headers, "Content-Length": str(size)}
-    return StreamingResponse(_chunks(path.open("rb")), headers=told, media_type=OCTETS)
+    return _FileResponse(path.open("rb"), headers=told, media_type=OCTETS)
 
 
 def binary(media_type: str, about: str) -> dict[int | str, dict[str, Any]]:
@@ -47,7 +47,13 @@ def binary(media_type: str, about: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": about, "content": content}, 304: {"description": "The caller has it already"}}
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+class _FileResponse(StreamingResponse):
+    """Sends an open file, and closes it even where the caller has gone before the first byte."""
+
+    def __init__(self, file: BinaryIO, **how: Any) -> None:
+        super().__init__(iter(lambda: file.read(_CHUNK), b""), **how)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            await super().__call__(scope, receive, send)

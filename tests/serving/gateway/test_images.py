@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+
+from serving.gateway.answers import file_response
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +104,21 @@ def test_what_is_withheld_or_was_not_predicted_is_not_explained(gateway, upload,
     image = case["image_list"][0]["id"]
     answer = gateway.get(f"/api/v1/studies/{case['id']}/images/{image}/heatmap", params={"finding": "nodule"})
     assert answer.status_code == 409
+
+
+def test_a_file_is_closed_where_the_caller_has_gone_before_the_first_byte(tmp_path):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        await asyncio.sleep(60)
+
+    def opened():
+        return any(link.exists() and link.samefile(path) for link in Path("/proc/self/fd").iterdir())
+
+    path = tmp_path / "pixels"
+    path.write_bytes(b"samples")
+    response = file_response(path, '"tag"', {})
+    assert opened()
+    asyncio.run(response({"type": "http"}, receive, send))
+    assert not opened()

@@ -1,6 +1,6 @@
 /** The whole page: header, worklist, image, findings, and what must always be in sight. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { App, State } from "./app.ts";
 import { Banners } from "./Banners.tsx";
 import { Header } from "./Header.tsx";
@@ -25,7 +25,8 @@ export const RESEARCH = "Research software, not a medical device.";
 
 export function Page({ app }: { app: App }) {
   const [state, setState] = useState(app.state);
-  useEffect(() => app.subscribe(() => setState(app.state)), [app]);
+  // Before the first paint: an answer may come before an effect that waits for it.
+  useLayoutEffect(() => app.subscribe(() => setState(app.state)), [app]);
   useShortcuts(app);
   const part = { app, state };
   const use = (state.study && latest(state.study)?.intended_use) || app.model?.intended_use;

@@ -263,3 +263,10 @@ def test_an_error_of_one_case_does_not_stay_on_the_page_without_one(gateway, rea
     reader.page.get_by_text("There is no such case.").wait_for()
     reader.page.goto(f"{reader.address}/#/")
     reader.page.get_by_role("heading", name="Choose a case").wait_for()
+
+
+def test_an_answer_that_comes_before_the_first_paint_is_shown(gateway, reader):
+    gateway.api_key = "correct horse"
+    reader.page.add_init_script("window.fetch = async () => new Response('{}', { status: 401 })")
+    reader.page.goto(reader.address)
+    reader.page.get_by_role("dialog", name="Say who you are").wait_for(timeout=10_000)
