@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import version
+from importlib.metadata import requires, version
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.deploy.images import IGNORED, ROOT, Dockerfile, Lock
 
@@ -14,6 +16,11 @@ IMAGES = {
     "pipeline.Dockerfile": ["pipeline-build-requirements.txt", "pipeline-requirements.txt"],
 }
 LOCKS = [name for names in IMAGES.values() for name in names] + ["pipeline-gpu-requirements.txt"]
+EXTRAS = {
+    "gateway-requirements.txt": ["gateway"],
+    "pipeline-requirements.txt": ["pipeline", "server"],
+    "pipeline-gpu-requirements.txt": ["pipeline", "server"],
+}
 ALLOWED = {line[2:] for line in IGNORED if line.startswith("!/")}
 
 each_image = pytest.mark.parametrize("image", [Dockerfile(name) for name in IMAGES], ids=list(IMAGES))
@@ -76,3 +83,14 @@ def test_every_locked_package_has_a_hash(name):
 def test_a_lock_has_the_versions_that_are_tested(name):
     locked = {name: said for name, said in Lock(name).versions().items() if not name.startswith("nvidia-")}
     assert locked == {name: f"=={version(name)}" for name in locked}
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_lock_has_all_that_its_extras_ask_for(name):
+    asked = [Requirement(line) for line in requires("radflow")]
+    needed = [
+        one.name
+        for one in asked
+        if any(one.marker is None or one.marker.evaluate({"extra": extra}) for extra in ["", *EXTRAS[name]])
+    ]
+    assert {canonicalize_name(one) for one in needed} <= Lock(name).versions().keys()
