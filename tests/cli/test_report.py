@@ -6,6 +6,7 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,12 +50,18 @@ def store_with(output: Path, runs: dict[str, list[tuple[str, str, Path]]], **at:
             store.put_execution(pb.Execution(type_id=kind, last_known_state=pb.Execution.RUNNING), [], [context])
 
 
+@cache
+def sample_files(run: str) -> dict[str, str]:
+    """Returns a run's report; to draw it takes seconds."""
+    return report_files(report_data(run=run))
+
+
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     """Returns an output with three runs: a refused one, one with a report, and one that DataCheck stopped."""
     folder = tmp_path / "output"
     artifact = tmp_path / "artifact"
-    write_files(report_files(report_data(run="first")), artifact)
+    write_files(sample_files("first"), artifact)
     model = tmp_path / "model"
     runs = {
         "first": [("Trainer", "model", model), ("ModelReport", "report", artifact)],
@@ -92,7 +99,7 @@ def test_the_latest_is_the_newest_that_trained_a_model(output: Path) -> None:
 
 
 def test_a_report_beside_datachecks_goes_first(output: Path, capsys) -> None:
-    write_files(report_files(report_data(run="second")), output / "reports" / "second")
+    write_files(sample_files("second"), output / "reports" / "second")
     assert main(["report", "latest", "--output", str(output)]) == 0
     assert "reports/second/model_report.html" in capsys.readouterr().out
 
@@ -103,7 +110,7 @@ def test_a_report_is_made_when_asked_for_or_absent(output: Path, monkeypatch, ca
 
     def make(artifacts, folder):
         made.append(artifacts)
-        write_files(report_files(report_data(run="first")), folder)
+        write_files(sample_files("first"), folder)
 
     monkeypatch.setattr(command, "_make", make)
     if not words:
