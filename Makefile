@@ -34,8 +34,10 @@ help: ## list the commands
 demo: .venv ## make a sample, train, validate, push, serve and predict: about 3 minutes on 2 cores
 	@$(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/radflow demo
 
-# Two processes: a test keeps one core at work. More would want more than 8 GB of memory.
-TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
+# One process more than there are cores, for tests also wait; as many as memory is free for, 4 GB each; two at least.
+PROCESSES := $(shell awk -v cores="$$(nproc)" \
+  '/^MemAvailable/ { n = int($$2 / 4e6); if (n > cores + 1) n = cores + 1 } END { print (n > 2) ? n : 2 }' /proc/meminfo 2>/dev/null || echo 2)
+TOGETHER := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
@@ -43,7 +45,7 @@ test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
 
 .PHONY: test-unit
 test-unit: .venv ## run the tests that start no pipeline: under 3 minutes
-	@$(PYTEST) -q $(TOGETHER) -m 'not pipeline and not seeds and not fuzz and not backbones and not load and not clusters and not faults'
+	@$(PYTEST) -q $(TOGETHER) -m 'not pipeline and not seeds and not fuzz and not backbones and not load and not clusters and not faults and not images'
 
 .PHONY: test-seeds
 test-seeds: .venv ## train the demo, on several seeds, and a network on real films: results, gates and heatmaps
@@ -69,8 +71,12 @@ test-clusters: .venv ## run steps and trainings on clusters emulated on this mac
 test-faults: .venv ## kill runs, fill their disk, damage their files; then run again, to the same model
 	@$(PYTEST) -q -m faults --timeout 2400
 
+.PHONY: test-images
+test-images: .venv ## build the images of deploy/ without Docker and start them; needs root, Buildah and debootstrap
+	@$(PYTEST) -q -m images --timeout 2400
+
 .PHONY: test-all
-test-all: test test-seeds test-fuzz test-backbones test-load test-clusters test-faults ## run every test; the slow targets take up to 40 minutes each
+test-all: test test-seeds test-fuzz test-backbones test-load test-clusters test-faults test-images ## run every test; the slow targets take up to 40 minutes each
 
 .PHONY: lint
 lint: .venv ## check style, formatting, types and the import rules

@@ -1,4 +1,4 @@
-"""Reads what images are built of, since no docker daemon builds them here: Dockerfiles, locks and .dockerignore."""
+"""Reads what images are built of: Dockerfiles, locks and .dockerignore."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ class Dockerfile:
     def values(self, name: str) -> list[str]:
         """Returns the arguments of an instruction in the last stage."""
         return [value for word, value in self.final_stage if word == name]
+
+    def filled(self, text: str) -> str:
+        """Returns a text with the defaults of its arguments."""
+        defaults = dict(value.split("=", 1) for name, value in self.instructions if name == "ARG")
+        return re.sub(r"\$\{(\w+)\}", lambda match: defaults[match[1]], text)
+
+    def bases(self) -> list[str]:
+        """Returns the images that its stages begin from."""
+        return [self.filled(value.split(" ")[0]) for name, value in self.instructions if name == "FROM"]
 
     def installs(self) -> list[str]:
         """Returns each `pip install`, in order."""

@@ -55,11 +55,8 @@ def test_no_dependency_is_resolved_while_it_is_built(image):
 
 @each_image
 def test_what_it_copies_is_there_and_not_ignored(image):
-    defaults = dict(value.split("=", 1) for name, value in image.instructions if name == "ARG")
     copied = [value for name, value in image.instructions if name == "COPY" and "--from" not in value]
-    *locks, everything = [
-        re.sub(r"\$\{(\w+)\}", lambda match: defaults[match[1]], one) for value in copied for one in value.split()[:-1]
-    ]
+    *locks, everything = [image.filled(one) for value in copied for one in value.split()[:-1]]
     assert locks == [f"deploy/{name}" for name in IMAGES[image.name]] and everything == "."
     assert "/deploy/*" in IGNORED and "deploy/*-requirements.txt" in ALLOWED
 

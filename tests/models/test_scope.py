@@ -71,7 +71,7 @@ def _films(task: Task) -> dict[str, tuple[NDArray[np.float32], NDArray[np.str_]]
     for row in rows:
         split = assign_split(row["patient_id"], task=task)
         if len(found.get(split, ())) < _FILMS.get(split, 0):
-            film = cv2.imread(str(DATA / "kermany-cxr-pneumonia" / "images" / row["file"]), cv2.IMREAD_REDUCED_GRAYSCALE_4)
+            film = cv2.imread(str(DATA / "kermany-cxr-pneumonia" / "images" / row["file"]), cv2.IMREAD_GRAYSCALE)
             small = cv2.resize(film, task.image.size, interpolation=cv2.INTER_AREA)
             found[split].append((small[..., None].astype(np.float32) / 255, row["patient_id"]))
     return {name: tuple(map(np.array, zip(*films, strict=True))) for name, films in found.items()}
@@ -84,6 +84,7 @@ def _slices(task: Task) -> NDArray[np.float32]:
     return images_to_unit(tf.constant(pngs), task=task).numpy()
 
 
+@pytest.mark.seeds
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data, the public test data")
 def test_real_films_are_in_scope_and_everything_else_is_not() -> None:
     task = _task()
