@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from data_schemas.errors import ConfigurationError
+from data_schemas.ingest_report import FILE_NAME as INGEST_REPORT_FILE
 from data_schemas.models_config import settle_models_config
 from data_schemas.schema import write_schema
 from data_schemas.served_folder import served_state
@@ -226,8 +227,10 @@ def _require_known_key(output: Path) -> None:
 
     Raises:
         ConfigurationError: there are records, and no key.
+        RadflowError: there is no key, and the object store that may have records cannot be read.
     """
-    if not pseudonym_key(output).exists() and any((output / "pipeline").glob("DicomExampleGen/ingest_report/*")):
+    reports = f"DicomExampleGen/ingest_report/*/{INGEST_REPORT_FILE}"
+    if not pseudonym_key(output).exists() and artifact_root(output).glob(reports):
         raise ConfigurationError(
             f"{pseudonym_key(output)} is gone, with which the records in {output} were made: put it back, or give "
             "another --output"

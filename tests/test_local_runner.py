@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import local_runner
 from data_schemas.errors import ConfigurationError
 from imaging.manifest import read_manifest
 from models.backbones import BACKBONES
+from pipeline.artifact_root import artifact_root
 from tests.models.clusters import tf_configs
 from tests.models.tasks import demo_task
 
@@ -65,6 +67,21 @@ def test_another_pseudonym_key_is_another_cache_key(manifest: Path, tmp_path: Pa
     first.pseudonym_key.unlink()
     second = local_runner.prepare("synthetic_chest", manifest, output=tmp_path / "output")
     assert first.pseudonym_key_id != second.pseudonym_key_id
+
+
+def test_a_key_is_missed_where_an_object_store_alone_has_the_records(
+    manifest: Path, tmp_path: Path, bucket: str
+) -> None:
+    output = tmp_path / "output"
+    first = local_runner.prepare("synthetic_chest", manifest, output=output, artifacts=bucket)
+    report = artifact_root(output).folder / "DicomExampleGen" / "ingest_report" / "3"
+    report.mkdir(parents=True)
+    (report / "ingest.json").write_text("{}")
+    artifact_root(output).keep(report)
+    shutil.rmtree(artifact_root(output).folder)
+    first.pseudonym_key.unlink()
+    with pytest.raises(ConfigurationError, match="key is gone"):
+        local_runner.prepare("synthetic_chest", manifest, output=output)
 
 
 def test_a_backbone_that_does_not_exist_stops_before_any_work(manifest: Path, tmp_path: Path) -> None:
