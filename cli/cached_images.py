@@ -72,14 +72,12 @@ def remove_held(held: Sequence[Path], output: Path) -> None:
     """Removes what `held_of` found, and with it all pictures and what was stopped; hashes of the images stay.
 
     Args:
-        held: folders and files.
+        held: folders and files; pictures go even where there are none.
         output: the output folder.
 
     Raises:
         RadflowError: the object store that has them cannot be written.
     """
-    if not held:
-        return
     root = artifact_root(output)
     for report in sorted({path.parent for path in held if path.is_file()}):
         _keep_hashes(report, root)

@@ -117,7 +117,8 @@ def _remove(found: Found, output: Path, graph: MetadataGraph, database: Any) -> 
     folders = [path for path, _, _ in found.rows if path.parent.parent.parent == root.folder]
     gone = {path.parts[-3:] for path in folders}
     mark_deleted(database, [one for one in graph.artifacts.values() if one.uri.parts[-3:] in gone])
-    remove_held([path for path, _ in found.withdrawn], output)
+    if found.withdrawn:
+        remove_held([path for path, _ in found.withdrawn], output)
     for path in folders:
         root.remove(path)
 

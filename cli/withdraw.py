@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from cli.cached_images import held_of, ingests, remove_held
@@ -11,6 +12,8 @@ from data_schemas.errors import ConfigurationError
 
 _LEARNT = ("train", "eval", "calibration")
 """Splits that something of a model was fitted to or chosen on."""
+Taught = Mapping[Path, frozenset[str]]
+"""By served version, those of the patients whom it was trained on."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     import local_runner
     from imaging.withdrawals import add_withdrawn, read_withdrawn
+    from pipeline.model_lineage import served_training
     from pipeline.settings import withdrawals
 
     output: Path = arguments.output.absolute()
@@ -47,11 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
         before = read_withdrawn(withdrawals(output))
         # The list comes first: should the rest be cut off, no later run uses the patient all the same.
         add_withdrawn(withdrawals(output), named)
-        strangers = _say_known(named, before, output)
-        _say_models(named, output)
-        _purge(named, output)
+        served = {path: named & patients for path, patients in served_training(output / "serving").items()}
+        taught = {path: patients for path, patients in served.items() if patients}
+        strangers = _say_known(named, before, output, taught)
+        _say_models(named, output, taught)
+        _purge(named, output, taught)
+        _say_unrecorded(output)
     if strangers:
-        print(f"radflow withdraw: {strangers} of them is in no run of this output", file=sys.stderr)
+        print(f"radflow withdraw: {strangers} of them is in no run that is recorded here", file=sys.stderr)
         return 1
     print("Run `radflow run` again to train without them.")
     return 0
@@ -78,9 +85,10 @@ def _named(arguments: argparse.Namespace, output: Path) -> frozenset[str]:
     return frozenset({Pseudonyms.load_or_create(pseudonym_key(output)).pseudonym("patient", key)})
 
 
-def _say_known(named: frozenset[str], before: frozenset[str], output: Path) -> int:
+def _say_known(named: frozenset[str], before: frozenset[str], output: Path, taught: Taught) -> int:
     """Says of each whether any run met it, and returns how many none did."""
     met = {patient for _, report in ingests(output) for split in report.patients.values() for patient in split}
+    met.update(*taught.values())
     for pseudonym in sorted(named):
         known = "in the data of former runs" if pseudonym in met else "in no run so far: check the id, issuer and site"
         again = ", withdrawn before" if pseudonym in before else ""
@@ -88,27 +96,46 @@ def _say_known(named: frozenset[str], before: frozenset[str], output: Path) -> i
     return len(named - met)
 
 
-def _say_models(named: frozenset[str], output: Path) -> None:
+def _say_models(named: frozenset[str], output: Path, taught: Taught) -> None:
     from pipeline.metadata_database import output_database
     from pipeline.model_lineage import trained_models
 
     reports = {folder.name: report for folder, report in ingests(output)}
-    lines = []
+    lines, listed = [], set()
     for model in trained_models(output_database(output)):
         report = reports.get(model.examples.name)  # TFX names the outputs of one execution alike
         held = [split for split in _LEARNT if report and named & set(report.patients.get(split, ()))]
         if held:
             where = f"served as {model.served}" if model.served else "never served"
             lines.append(f"  {model.uri} ({where}; the patient is in {', '.join(held)})")
+            listed.add(model.served)
+    lines += [f"  {version} (served; by its own list of patients)" for version in taught if version not in listed]
     if lines:
         count = "1 model was" if len(lines) == 1 else f"{len(lines)} models were"
         print(f"{count} trained on the patient. A model cannot be made to forget; remove what must go:")
         print("\n".join(lines))
     else:
-        print("No model was trained on the patient.")
+        print("No model that is recorded or served here was trained on the patient.")
 
 
-def _purge(named: frozenset[str], output: Path) -> None:
+def _purge(named: frozenset[str], output: Path, taught: Taught) -> None:
     held = held_of(named, output)
-    remove_held(held, output)
+    if held or taught:
+        remove_held(held, output)
     print(f"Removed: {len(held)} folders and files of cached records." if held else "There were no records to remove.")
+
+
+def _say_unrecorded(output: Path) -> None:
+    """Says which runs left a report here and no record, as Kubeflow's do: where their records are is not known here."""
+    from pipeline.metadata_database import output_database
+    from pipeline.metadata_graph import read_graph
+
+    recorded = {run.run_id for run in read_graph(output_database(output)).runs}
+    reports = output / "reports"
+    others = sorted(path.name for path in reports.iterdir() if path.name not in recorded) if reports.is_dir() else []
+    if others:
+        print(
+            "Not looked at: the data of runs that left a report here and no record, as those on Kubeflow do. They may "
+            "hold images of the patient. Remove by hand, below the runs' --root, the folders of"
+        )
+        print("\n".join(f"  {name}" for name in others))

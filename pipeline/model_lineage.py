@@ -1,10 +1,14 @@
-"""Reads from the metadata store which examples every model was trained on, and where it was pushed to."""
+"""Which examples every model was trained on, by the metadata store; and which patients, by what is served itself."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_schemas.model_files import ASSETS, TRAINING_PATIENTS_FILE
+from data_schemas.models_config import model_folders
+from data_schemas.served_folder import versions
 from pipeline.metadata_database import MetadataDatabase
 from pipeline.metadata_graph import MetadataGraph, read_graph
 
@@ -38,6 +42,22 @@ def trained_models(store: MetadataDatabase) -> list[TrainedModel]:
             if artifact.type == "Model" and examples:
                 found[artifact.id] = TrainedModel(artifact.uri, examples[0].uri, served.get(artifact.id))
     return [model for _, model in sorted(found.items())]
+
+
+def served_training(serving_root: Path) -> dict[Path, frozenset[str]]:
+    """Returns the pseudonyms of whom each served version was fitted to or chosen on, as the version itself says.
+
+    So it is known too of models whose runs this output's metadata store has not recorded, as Kubeflow's, and of those
+    that were published again. A version that does not say is left out.
+    """
+    found = {}
+    for version in (one for folder in model_folders(serving_root) for one in versions(folder).values()):
+        try:
+            said = json.loads((version / ASSETS / TRAINING_PATIENTS_FILE).read_text(encoding="utf-8"))
+            found[version] = frozenset(said["patients"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
 
 
 def _served(graph: MetadataGraph) -> dict[int, Path]:

@@ -13,7 +13,8 @@ from pipeline.kubeflow.places import FOLDERS
 IMAGE = "radflow-pipeline"
 ROOT = "minio://mlpipeline/radflow"
 """In the bucket that an installation of Kubeflow Pipelines brings along."""
-OUTPUT = Path("/data/radflow")
+OUTPUT = Path("/radflow-output")
+"""Where deploy/ mounts the volume of this name, for the pipeline and for the model server."""
 
 ALL_STEPS = "all"
 """In place of a step's name: what every step has that is not named itself."""

@@ -74,7 +74,7 @@ def test_a_patient_id_leads_to_the_same_pseudonym(finished: Finished, output: Pa
     assert answer.code == 0, answer.err
     assert "in the data of former runs" in answer.out
     stranger = radflow("withdraw", "--patient-id", "nobody", "--output", output)
-    assert stranger.code == 1 and "in no run of this output" in stranger.err
+    assert stranger.code == 1 and "in no run that is recorded here" in stranger.err
     assert "in no run so far" in stranger.out and "no records to remove" in stranger.out
 
 
