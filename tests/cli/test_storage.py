@@ -86,6 +86,8 @@ def test_a_database_of_another_version_is_not_purged(data, capsys):
 def test_a_gateway_whose_database_is_away_or_old_says_so_and_ends(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RADFLOW_GATEWAY_DATA_FOLDER", str(tmp_path))
     monkeypatch.setenv("RADFLOW_GATEWAY_MIGRATE", "false")
+    # Other tests' gateways are in this process, and would log to what this test captures, after its end.
+    monkeypatch.setattr("serving.gateway.observability.logs.configure_logs", lambda: None)
     assert main(["gateway", "--port", "0"]) == 2
     assert "has no tables" in capsys.readouterr().err
     monkeypatch.setenv("RADFLOW_GATEWAY_DATABASE_URL", "postgresql+pg8000://radflow:s3cret@127.0.0.1:1/gateway")
