@@ -34,9 +34,9 @@ help: ## list the commands
 demo: .venv ## make a sample, train, validate, push, serve and predict: about 3 minutes on 2 cores
 	@$(IN_VENV) TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore::FutureWarning .venv/bin/radflow demo
 
-# One process more than there are cores, for tests also wait; as many as memory is free for, 4 GB each; two at least.
+# A process a core, as many as memory is free for, 4 GB each; two at least. On two cores three took longer than two.
 PROCESSES := $(shell awk -v cores="$$(nproc)" \
-  '/^MemAvailable/ { n = int($$2 / 4e6); if (n > cores + 1) n = cores + 1 } END { print (n > 2) ? n : 2 }' /proc/meminfo 2>/dev/null || echo 2)
+  '/^MemAvailable/ { n = int($$2 / 4e6); if (n > cores) n = cores } END { print (n > 2) ? n : 2 }' /proc/meminfo 2>/dev/null || echo 2)
 TOGETHER := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
