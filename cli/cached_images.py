@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_schemas.errors import RadflowError
 from pipeline.artifact_root import ArtifactRoot, artifact_root
 
 if TYPE_CHECKING:
@@ -68,22 +69,44 @@ def pictures(output: Path) -> list[Path]:
     ]
 
 
-def remove_held(held: Sequence[Path], output: Path) -> None:
-    """Removes what `held_of` found, and with it all pictures and what was stopped; hashes of the images stay.
+def cut_off(output: Path) -> list[Path]:
+    """Returns what steps and fetches that were cut off have left: whose images are in it is recorded nowhere.
 
     Args:
-        held: folders and files; pictures go even where there are none.
+        output: the output folder; no run is at work in it.
+    """
+    root = artifact_root(output)
+    reported = {folder.name for folder, _ in ingests(output)}  # outputs of one execution have one number
+    ingested = [path for path in root.folders() if path.parts[-3] == "DicomExampleGen" and path.name not in reported]
+    return [*ingested, *root.folder.glob("Trainer/model_run/*/tmp*"), *root.cut_off_fetches()]
+
+
+def remove_held(held: Sequence[Path], output: Path) -> None:
+    """Removes all pictures and what was stopped, and then what `held_of` found; hashes of the images stay.
+
+    What is found by its record goes last: whatever stops the removal, the next one finds it again.
+
+    Args:
+        held: folders and files.
         output: the output folder.
 
     Raises:
-        RadflowError: the object store that has them cannot be written.
+        RadflowError: the object store that has them cannot be written, or a file here cannot be removed.
     """
-    root = artifact_root(output)
-    for report in sorted({path.parent for path in held if path.is_file()}):
-        _keep_hashes(report, root)
-    for path in (*held, *pictures(output)):
-        root.remove(path)
-    shutil.rmtree(output / "unfinished", ignore_errors=True)  # what was stopped may have learnt from the patient
+    root, unfinished = artifact_root(output), output / "unfinished"
+    try:
+        for path in (*pictures(output), *cut_off(output)):
+            root.remove(path)
+        if unfinished.exists():
+            shutil.rmtree(unfinished)  # what was stopped may have learnt from the patient
+        for report in sorted({path.parent for path in held if path.is_file()}):
+            _keep_hashes(report, root)
+        for path in held:
+            root.remove(path)
+    except OSError as error:
+        raise RadflowError(
+            f"{error.filename} cannot be removed ({error.strerror}): mend that, then give the command again"
+        ) from error
 
 
 def _image_holders(report: Path, root: ArtifactRoot) -> Iterator[Path]:
@@ -95,7 +118,12 @@ def _image_holders(report: Path, root: ArtifactRoot) -> Iterator[Path]:
 
 
 def _keep_hashes(report: Path, root: ArtifactRoot) -> None:
-    """Writes the keyed hashes of an ingest's images beside its report, with the digest over all of its data."""
+    """Writes the keyed hashes of an ingest's images beside its report, with the digest over all of its data.
+
+    They are written once: later, a part of the index may be gone.
+    """
+    if root.exists(report / HASHES_FILE):
+        return
     from components.image_index import read_index
     from components.model_report.provenance import data_digest
     from data_schemas import features, image_index

@@ -114,11 +114,12 @@ def _remove(found: Found, output: Path, graph: MetadataGraph, database: Any) -> 
     from pipeline.garbage import mark_deleted
 
     root = artifact_root(output)
-    folders = [path for path, _, _ in found.rows if path.parent.parent.parent == root.folder]
+    held = [path for path, _ in found.withdrawn]
+    folders = [path for path, _, _ in found.rows if path not in held or path.parent.parent.parent == root.folder]
     gone = {path.parts[-3:] for path in folders}
     mark_deleted(database, [one for one in graph.artifacts.values() if one.uri.parts[-3:] in gone])
-    if found.withdrawn:
-        remove_held([path for path, _ in found.withdrawn], output)
+    if held:
+        remove_held(held, output)
     for path in folders:
         root.remove(path)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli.cached_images import held_of, ingests, remove_held
+from cli.cached_images import cut_off, held_of, ingests, pictures, remove_held
 from data_schemas.errors import ConfigurationError
 
 _LEARNT = ("train", "eval", "calibration")
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         taught = {path: patients for path, patients in served.items() if patients}
         strangers = _say_known(named, before, output, taught)
         _say_models(named, output, taught)
-        _purge(named, output, taught)
+        _purge(named, output)
         _say_unrecorded(output)
     if strangers:
         print(f"radflow withdraw: {strangers} of them is in no run that is recorded here", file=sys.stderr)
@@ -118,11 +118,13 @@ def _say_models(named: frozenset[str], output: Path, taught: Taught) -> None:
         print("No model that is recorded or served here was trained on the patient.")
 
 
-def _purge(named: frozenset[str], output: Path, taught: Taught) -> None:
-    held = held_of(named, output)
-    if held or taught:
-        remove_held(held, output)
+def _purge(named: frozenset[str], output: Path) -> None:
+    """Removes records of the patients, and all that may show them and does not say whom it shows."""
+    held, others = held_of(named, output), [*pictures(output), *cut_off(output)]
+    remove_held(held, output)
     print(f"Removed: {len(held)} folders and files of cached records." if held else "There were no records to remove.")
+    if others:
+        print(f"Removed: {len(others)} pages with pictures and leftovers of steps, which do not say whom they show.")
 
 
 def _say_unrecorded(output: Path) -> None:

@@ -76,8 +76,8 @@ class _Served(tf.Module):
         self._description = description.model_dump_json()
         self._raw_spec = transform.raw_feature_spec()
         self.transform_layer = transform.transform_features_layer()
-        # Otherwise tf_keras saves how the layer is called by itself, which nobody does, and to trace that takes seconds.
-        self.transform_layer._must_restore_from_config = True
+        # Otherwise tf_keras saves too how the layer is called alone, which nobody does: to trace that takes seconds.
+        self.transform_layer._must_restore_from_config = True  # noqa: SLF001  # its extension point for such layers
         self.variables_of_network = [variable.value for variable in network.model.weights]
 
     def score(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:

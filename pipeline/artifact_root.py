@@ -33,6 +33,7 @@ file has reached it."""
 _TELL_TRACEBACKS = ("gcsfs", "s3fs")
 _NOWHERE = logging.NullHandler()
 """Keeps what these packages log off the terminal; it reaches the run's log all the same."""
+_FETCHING = ".fetching-"
 _EMPTY = ".radflow-empty-folder"
 """An object store has no folders: an empty file of this name stands for one without files."""
 
@@ -67,7 +68,7 @@ class ArtifactRoot:
             return path
         self.folder.mkdir(parents=True, exist_ok=True)
         # It appears by one rename: what is there is whole.
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".fetching-") as arriving:
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=_FETCHING) as arriving:
             with self._opened("read") as (files, root):
                 source = self._remote(path, root)
                 names = [name for name in files.find(source) if name.startswith(f"{source}/")]
@@ -159,6 +160,10 @@ class ArtifactRoot:
             and len(path.relative_to(self.folder).parts) == len(PurePosixPath(pattern).parts)
         ]
         return sorted({*self.folder.glob(pattern), *there})
+
+    def cut_off_fetches(self) -> list[Path]:
+        """Returns the folders here that fetches have left which were cut off."""
+        return sorted(self.folder.glob(f"{_FETCHING}*"))
 
     def make(self) -> None:
         """Makes the folder on the object store.

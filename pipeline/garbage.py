@@ -14,6 +14,7 @@ from pipeline.metadata_graph import MetadataGraph
 from pipeline.model_origin import needed_artifacts, pushers_of
 
 UNNEEDED, UNRECORDED = "needed by no pushed model", "left by a step that did not end"
+CUT_OFF = "left by a fetch that did not end"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Garbage:
     """A folder that may go.
 
     Attributes:
-        path: `OUTPUT/pipeline/NODE/NAME/NUMBER`; it may be on the object store alone.
+        path: `OUTPUT/pipeline/NODE/NAME/NUMBER`, which may be on the object store alone, or what a fetch has left.
         size: bytes of its files.
         why: in words.
         artifact: its id in the metadata store; None where it has none.
@@ -67,7 +68,9 @@ def plan(output: Path, graph: MetadataGraph, *, keep_runs: int) -> Plan:
         needed |= {artifact for step in run.steps for _, artifact in (*step.made, *step.used)}
     artifacts = {_place(artifact.uri): artifact for artifact in graph.artifacts.values()}
     garbage, kept = [], []
-    for folder, size in artifact_root(output).folders().items():
+    root = artifact_root(output)
+    garbage += [Garbage(path, root.size(path), CUT_OFF) for path in root.cut_off_fetches()]
+    for folder, size in root.folders().items():
         artifact = artifacts.get(_place(folder))
         if artifact is not None and artifact.id not in needed:
             garbage.append(Garbage(folder, size, UNNEEDED, artifact.id))
