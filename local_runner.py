@@ -33,6 +33,7 @@ from models.weights import WEIGHTS_VARIABLE, find_weights, weights_digest
 from pipeline.artifact_root import artifact_root, choose_artifact_root
 from pipeline.beam_options import BEAM_VARIABLE, BeamOptions, parse_beam
 from pipeline.code_digest import code_digest
+from pipeline.lost_records import require_records
 from pipeline.metadata_database import choose_database, output_database
 from pipeline.metadata_url import without_passwords
 from pipeline.settings import PipelineSettings, private_folder, pseudonym_key, served_folder, withdrawals
@@ -97,9 +98,12 @@ def prepare(
 
     Raises:
         ConfigurationError: task, manifest, weights, metadata store or key are wrong; all problems of a file at once.
+        RadflowError: there may be artifacts of runs that are not recorded, and the object store cannot be read.
     """
+    task = load_task(task_name)
+    require_records(output.absolute())
     return prepare_task(
-        load_task(task_name),
+        task,
         manifest,
         output=output,
         weights=weights,
@@ -121,7 +125,10 @@ def prepare_task(
     artifacts: str | None = None,
     beam_args: tuple[str, ...] = (),
 ) -> PipelineSettings:
-    """Returns what `prepare` returns, for a task that was read already; raises what it raises."""
+    """Returns what `prepare` returns, for a task that was read already; raises what it raises.
+
+    It does not look whether artifacts are recorded: on a cluster, neither artifacts nor records are the output's.
+    """
     _require_chief()
     rows = read_manifest(manifest, task)
     values = read_hyperparameters(_with_search(hyperparameters), task) if hyperparameters else None

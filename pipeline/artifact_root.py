@@ -147,6 +147,10 @@ class ArtifactRoot:
         found = sizes | {path: _size(path) for path in self.folder.glob("*/*/*") if path.is_dir()}
         return {path: size for path, size in sorted(found.items()) if self._is_artifact(path)}
 
+    def highest_here(self) -> int:
+        """Returns the highest number of an artifact's folder that is here; 0 where there is none."""
+        return max((int(path.name) for path in self.folder.glob("*/*/*") if self._is_artifact(path)), default=0)
+
     def glob(self, pattern: str) -> list[Path]:
         """Returns where in the folder the files lie, or would lie, that are here or on the object store.
 

@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
+import kubeflow_runner
 import local_runner
 from data_schemas.errors import ConfigurationError
+from data_schemas.task_file import task_to_json
 from imaging.manifest import read_manifest
 from models.backbones import BACKBONES
-from pipeline.artifact_root import artifact_root
+from pipeline.artifact_root import ArtifactRoot, artifact_root
 from tests.models.clusters import tf_configs
 from tests.models.tasks import demo_task
+from tests.object_store import objects
+from tests.recorded_output import RecordedOutput
 
 
 @pytest.fixture
@@ -74,14 +78,84 @@ def test_a_key_is_missed_where_an_object_store_alone_has_the_records(
 ) -> None:
     output = tmp_path / "output"
     first = local_runner.prepare("synthetic_chest", manifest, output=output, artifacts=bucket)
-    report = artifact_root(output).folder / "DicomExampleGen" / "ingest_report" / "3"
-    report.mkdir(parents=True)
-    (report / "ingest.json").write_text("{}")
-    artifact_root(output).keep(report)
+    RecordedOutput(output).run("run-1")
+    artifact_root(output).keep(artifact_root(output).folder)
     shutil.rmtree(artifact_root(output).folder)
     first.pseudonym_key.unlink()
     with pytest.raises(ConfigurationError, match="key is gone"):
         local_runner.prepare("synthetic_chest", manifest, output=output)
+
+
+@pytest.mark.parametrize("metadata", [None, "postgresql://ada@127.0.0.1:9/mlmd"])
+def test_a_lost_metadata_store_stops_a_run_before_it_numbers_artifacts_anew(
+    manifest: Path, tmp_path: Path, metadata: str | None
+) -> None:
+    output = tmp_path / "output"
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+    RecordedOutput(output).run("run-1", version=1)
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+    store = output / "metadata.sqlite"
+    for lose in (lambda: store.rename(tmp_path / "backup"), lambda: RecordedOutput(output)):
+        lose()  # the file is gone, then there is an empty store
+        with pytest.raises(ConfigurationError, match=r"does not have.*Put the store back, or move .*/pipeline away"):
+            local_runner.prepare("synthetic_chest", manifest, output=output, metadata=metadata)
+    assert not (output / "metadata.json").exists()
+    (tmp_path / "backup").rename(store)
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+    store.unlink()
+    (output / "pipeline").rename(tmp_path / "away")
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+
+
+def test_an_older_metadata_store_stops_a_run(manifest: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+    RecordedOutput(output).run("run-1", version=1)
+    backup = (output / "metadata.sqlite").read_bytes()
+    RecordedOutput(output).run("run-2", version=2)
+    newest = (output / "metadata.sqlite").read_bytes()
+    (output / "metadata.sqlite").write_bytes(backup)
+    with pytest.raises(ConfigurationError, match=r"seems to be an older backup.*Put the newest store back"):
+        local_runner.prepare("synthetic_chest", manifest, output=output)
+    (output / "metadata.sqlite").write_bytes(newest)
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+
+
+def test_a_lost_metadata_store_is_missed_where_an_object_store_alone_has_artifacts(
+    manifest: Path, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "output"
+    for _ in range(2):  # a run that was killed before its first record goes on
+        local_runner.prepare("synthetic_chest", manifest, output=output, artifacts=bucket)
+    RecordedOutput(output).run("run-1", version=1)
+    root = artifact_root(output)
+    root.keep(root.folder)
+    shutil.rmtree(root.folder)
+    (output / "metadata.sqlite").rename(tmp_path / "backup")
+    with pytest.raises(ConfigurationError, match=rf"{root.url} has artifacts of runs.*artifacts\.json away"):
+        local_runner.prepare("synthetic_chest", manifest, output=output)
+    assert objects(root.url)
+    (tmp_path / "backup").rename(output / "metadata.sqlite")
+    monkeypatch.setattr(ArtifactRoot, "_remote_files", lambda _: pytest.fail("the object store was listed"))
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+
+
+def test_a_first_run_that_was_killed_before_it_made_anything_goes_on(manifest: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+    RecordedOutput(output)  # the store is there, without a run
+    (output / "pipeline" / "DicomExampleGen" / ".system" / "executor_execution" / "1").mkdir(parents=True)
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+
+
+def test_on_a_cluster_the_outputs_own_records_are_not_asked_for(manifest: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    local_runner.prepare("synthetic_chest", manifest, output=output)
+    RecordedOutput(output).run("run-1", version=1)
+    (output / "metadata.sqlite").unlink()
+    executor_input = json.dumps({"outputs": {"outputFile": str(tmp_path / "executor_output.json")}})
+    words = ["prepare", "--task", task_to_json(demo_task()), "--manifest", str(manifest), "--output", str(output)]
+    assert kubeflow_runner.main([*words, "--executor_input", executor_input]) == 0
 
 
 def test_a_backbone_that_does_not_exist_stops_before_any_work(manifest: Path, tmp_path: Path) -> None:
