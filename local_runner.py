@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from pipeline.code_digest import code_digest
 from pipeline.lost_records import require_records
 from pipeline.metadata_database import choose_database, output_database
 from pipeline.metadata_url import without_passwords
+from pipeline.run_state import lock_file, unnamed_run
 from pipeline.settings import PipelineSettings, private_folder, pseudonym_key, served_folder, withdrawals
 
 _TENSORFLOW = ("tensorflow", "keras", "tensorflow-transform")
@@ -245,20 +246,26 @@ def _require_known_key(output: Path) -> None:
 
 
 @contextmanager
-def only_run(output: Path) -> Iterator[None]:
+def only_run(output: Path) -> Iterator[Callable[[str], object]]:
     """Holds the output folder's lock for the block, which the system gives back however the process ends.
+
+    It yields what a run tells its id to: others then read in the lock's file which run is going on.
 
     Raises:
         ConfigurationError: another run is at work there.
     """
-    with (_made(output) / ".lock").open("w") as lock:
+    with lock_file(_made(output)).open("ab", buffering=0) as lock:  # "w" would empty it under who holds it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigurationError(
                 f"another run is at work in {output}: wait for it, or give another --output"
             ) from error
-        yield
+        lock.truncate(0)  # a run that was killed has left its id
+        try:
+            yield lambda run_id: lock.write(run_id.encode())
+        finally:
+            lock.truncate(0)
 
 
 def _made(output: Path) -> Path:
@@ -361,7 +368,7 @@ def main() -> None:
 
     beam = parse_beam(os.environ.get(BEAM_VARIABLE, ""))
     output = Path(os.environ.get("RADFLOW_OUTPUT", "radflow-output/tfx"))
-    with only_run(output):
+    with only_run(output) as begin:
         settings = settings_from_environment(output)
         if settings.metadata.url is not None:
             raise ConfigurationError(
@@ -369,6 +376,7 @@ def main() -> None:
                 f"{settings.metadata}: use `radflow run`"
             )
         _leave_gpu_memory()
+        begin(unnamed_run(settings.output))
         with _steps_here(settings, beam):
             LocalDagRunner().run(create_pipeline(settings))
         settle_models_config(settings.output / "serving")

@@ -173,7 +173,7 @@ def run_pipeline(
     """
     import local_runner
 
-    with local_runner.only_run(output):
+    with local_runner.only_run(output) as begin:
         settings = local_runner.prepare(
             task,
             manifest,
@@ -183,7 +183,9 @@ def run_pipeline(
             metadata=metadata,
             artifacts=artifacts,
         )
-        return _run_logged(settings, _new_run_id(settings), beam)
+        run_id = _new_run_id(settings)
+        begin(run_id)
+        return _run_logged(settings, run_id, beam)
 
 
 def _new_run_id(settings: PipelineSettings) -> str:

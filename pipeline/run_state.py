@@ -17,6 +17,9 @@ _STOPPED_AT = (
     metadata_store_pb2.Execution.FAILED,
 )
 
+_AFTER = "after "
+"""Begins what a run of the `tfx` command writes into the lock: TFX gives it its id later."""
+
 
 @dataclass(frozen=True)
 class RunState:
@@ -59,23 +62,39 @@ def run_state(output: Path, run_id: str) -> RunState:
 def going_on(output: Path) -> str | None:
     """Returns the id of the run that is at work in an output folder; None where none is.
 
-    A run has its log, whose name is its id, before it is in the metadata store.
+    A run writes its id into the lock that it holds, before it is in the metadata store; `gc` and `withdraw` hold the
+    same lock, and write nothing.
     """
-    if not _locked(output / ".lock"):
-        return None
+    said = _said_by_holder(lock_file(output))
+    if not said.startswith(_AFTER):
+        return said or None
+    newest = _newest(output)
+    return newest if newest != said.removeprefix(_AFTER) else None
+
+
+def lock_file(output: Path) -> Path:
+    """Returns the file whose lock who changes an output's artifacts or records holds."""
+    return output / ".lock"
+
+
+def unnamed_run(output: Path) -> str:
+    """Returns what a run writes into the lock that does not know its id: that it is the one after the newest so far."""
+    return f"{_AFTER}{_newest(output)}"
+
+
+def _newest(output: Path) -> str:
     known = run_ids(output_database(output))
-    newest = known[-1] if known else ""
-    begun = max((log.stem for log in (output / "logs").glob("*.log") if log.stem not in known), default="")
-    return max(begun, newest) or None
+    return known[-1] if known else ""
 
 
-def _locked(lock: Path) -> bool:
-    """Returns whether a process holds the lock, which the system gives back however that process ends."""
+def _said_by_holder(lock: Path) -> str:
+    """Returns what the lock's file says where a process holds the lock; the system gives it back however that ends."""
     try:
-        with lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        with lock.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read()
     except OSError:  # no run has been there, or its folder cannot be read
-        return False
-    return False
+        pass
+    return ""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+import cli.run
 import kubeflow_runner
 import local_runner
 from data_schemas.errors import ConfigurationError
@@ -17,6 +18,7 @@ from data_schemas.task_file import task_to_json
 from imaging.manifest import read_manifest
 from models.backbones import BACKBONES
 from pipeline.artifact_root import ArtifactRoot, artifact_root
+from pipeline.run_state import going_on
 from tests.models.clusters import tf_configs
 from tests.models.tasks import demo_task
 from tests.object_store import objects
@@ -36,6 +38,36 @@ def test_a_second_run_in_the_same_folder_is_refused_and_a_later_one_is_not(tmp_p
         local_runner.only_run(tmp_path).__enter__()
     with local_runner.only_run(tmp_path):
         pass
+
+
+def test_a_run_has_its_id_in_the_lock_before_its_first_step(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "output"
+    monkeypatch.setattr(cli.run, "_run_logged", lambda _, run_id, beam: (run_id, beam, going_on(output)))
+    run_id, _, found = cli.run.run_pipeline("synthetic_chest", manifest, output=output, weights=None)
+    assert found == run_id
+    assert going_on(output) is None
+
+
+@pytest.mark.pipeline
+def test_a_run_of_the_tfx_command_goes_on_as_soon_as_tfx_has_named_it(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    output, seen = tmp_path / "output", []
+
+    def run(*_: Any) -> None:
+        seen.append(going_on(output))
+        RecordedOutput(output).run("2026-01-02T03:04:05.678901")
+        seen.append(going_on(output))
+
+    monkeypatch.setattr(LocalDagRunner, "run", run)
+    monkeypatch.setenv("RADFLOW_OUTPUT", str(output))
+    monkeypatch.setenv("RADFLOW_MANIFEST", str(manifest))
+    local_runner.main()
+    assert seen == [None, "2026-01-02T03:04:05.678901"]
 
 
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:

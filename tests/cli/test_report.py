@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import local_runner
 from cli import report as command
 from cli.main import main
 from reports.model_report import report_files, write_files
@@ -73,10 +73,10 @@ def output(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def at_work(output: Path) -> Iterator[None]:
+def at_work(output: Path, run: str) -> Iterator[None]:
     """Holds the output's lock as a run does."""
-    with (output / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with local_runner.only_run(output) as begin:
+        begin(run)
         yield
 
 
@@ -146,7 +146,7 @@ def test_a_run_that_trained_nothing_is_told_with_where_it_ended_and_what_says_wh
 
 
 def test_a_run_that_goes_on_is_told_with_its_step_and_makes_no_half_report(output: Path, capsys) -> None:
-    with at_work(output):
+    with at_work(output, "stopped"):
         assert main(["report", "stopped", "--output", str(output)]) == 1
         said = capsys.readouterr().err
     assert "run stopped is going on, at DataCheck: its report is made at its end" in said
@@ -154,7 +154,7 @@ def test_a_run_that_goes_on_is_told_with_its_step_and_makes_no_half_report(outpu
 
 
 def test_the_latest_report_is_said_to_be_of_an_earlier_run_than_the_latest(output: Path, capsys) -> None:
-    with at_work(output):
+    with at_work(output, "stopped"):
         assert main(["report", "latest", "--output", str(output)]) == 0
     assert "run stopped is going on, at DataCheck, without a report so far" in capsys.readouterr().err
     assert main(["report", "latest", "--output", str(output)]) == 0
@@ -163,11 +163,9 @@ def test_the_latest_report_is_said_to_be_of_an_earlier_run_than_the_latest(outpu
 
 @pytest.mark.parametrize("at", ["", "Trainer"])
 def test_the_first_run_that_goes_on_is_known_before_it_is_in_the_store(tmp_path: Path, capsys, at: str) -> None:
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "2026-01-02T03-04-05.log").touch()
     if at:
         store_with(tmp_path, {"2026-01-02T03-04-05": []}, **{"2026-01-02T03-04-05": at})
-    with at_work(tmp_path):
+    with at_work(tmp_path, "2026-01-02T03-04-05"):
         assert main(["report", "latest", "--output", str(tmp_path)]) == 1
     where = f", at {at}" if at else ""
     assert f"run 2026-01-02T03-04-05 is going on{where}: its report" in capsys.readouterr().err
@@ -175,9 +173,7 @@ def test_the_first_run_that_goes_on_is_known_before_it_is_in_the_store(tmp_path:
 
 def test_a_run_that_was_killed_is_not_taken_for_the_one_that_has_begun_since(tmp_path: Path, capsys) -> None:
     store_with(tmp_path, {"2026-01-02T03-04-05": []}, **{"2026-01-02T03-04-05": "Trainer"})
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "2026-01-02T04-00-00.log").touch()
-    with at_work(tmp_path):
+    with at_work(tmp_path, "2026-01-02T04-00-00"):
         assert main(["report", "2026-01-02T03-04-05", "--output", str(tmp_path)]) == 1
     assert "run 2026-01-02T03-04-05 ended at Trainer, without a model" in capsys.readouterr().err
 

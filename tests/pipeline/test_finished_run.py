@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
+import local_runner
 from data_schemas.errors import ConfigurationError
 from pipeline.finished_run import find_run, output_folder
 
@@ -54,8 +54,8 @@ def test_the_latest_run_that_has_what_is_wanted_is_taken(output: Path) -> None:
 
 
 def test_what_a_run_that_goes_on_has_not_yet_is_told_so(output: Path) -> None:
-    with (output / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with local_runner.only_run(output) as begin:
+        begin("run-c")
         with pytest.raises(ConfigurationError, match=r"run run-c is going on, and there is no model of Trainer before"):
             find_run(output, having=("Trainer", "model"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+import local_runner
+from data_schemas.errors import ConfigurationError
 from pipeline.lineage import run_ids
 from pipeline.metadata_graph import read_graph
 from pipeline.run_history import PastRun, past_runs
-from pipeline.run_state import going_on
+from pipeline.run_state import going_on, unnamed_run
 from tests.recorded_output import RecordedOutput
 
 
@@ -83,11 +85,37 @@ def test_what_data_check_stopped_is_no_failure(output: RecordedOutput) -> None:
 def test_a_killed_run_is_cut_off_and_one_at_work_goes_on(output: RecordedOutput) -> None:
     output.run("run-1", stops=("Trainer", pb.Execution.RUNNING))
     output.run("run-2", stops=("Evaluator", pb.Execution.RUNNING))
-    with (output.folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with local_runner.only_run(output.folder) as begin:
+        begin("run-2")
         first, second = history(output)
     assert (first.status, first.step) == ("cut_off", "Trainer")
     assert (second.status, second.step, second.ended) == ("going_on", "Evaluator", None)
+
+
+def test_a_command_that_holds_the_lock_makes_no_run_go_on(output: RecordedOutput) -> None:
+    output.run("run-1", version=1)
+    output.run("run-2", stops=("Trainer", pb.Execution.RUNNING))
+    with contextlib.suppress(KeyboardInterrupt), local_runner.only_run(output.folder) as begin:
+        begin("run-2")
+        with pytest.raises(ConfigurationError), local_runner.only_run(output.folder):
+            pass
+        assert [one.status for one in history(output)] == ["pushed", "going_on"]
+        raise KeyboardInterrupt
+    (output.folder / ".lock").write_text("run-2")  # as a run that was killed leaves it
+    assert [one.status for one in history(output)] == ["pushed", "cut_off"]
+    with local_runner.only_run(output.folder):
+        assert going_on(output.folder) is None
+        assert [one.status for one in history(output)] == ["pushed", "cut_off"]
+
+
+def test_a_run_that_tfx_names_is_the_one_after_those_that_were_there(output: RecordedOutput) -> None:
+    for name in ("run-2", "run-1"):
+        with local_runner.only_run(output.folder) as begin:
+            begin(unnamed_run(output.folder))
+            assert going_on(output.folder) is None
+            output.run(name, stops=("Trainer", pb.Execution.RUNNING))
+            assert going_on(output.folder) == name
+    assert going_on(output.folder) is None
 
 
 def test_what_stops_after_the_push_is_pushed_all_the_same(output: RecordedOutput) -> None:
