@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         ConfigurationError: there is none, or the metadata store cannot be used.
+        RadflowError: the object store that has a run's evaluation cannot be read.
     """
     found = _runs(arguments)
     if arguments.json:

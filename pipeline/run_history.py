@@ -68,6 +68,9 @@ def past_runs(output: Path, graph: MetadataGraph, *, going_on: str | None) -> li
         output: the output folder.
         graph: of its metadata store.
         going_on: the run that is at work, if any.
+
+    Raises:
+        RadflowError: the object store that has a run's evaluation cannot be read.
     """
     said = _said(output / "serving")
     return [_past_run(output, graph, run, said=said, at_work=run.run_id == going_on) for run in graph.runs]
@@ -123,16 +126,27 @@ def _status(output: Path, graph: MetadataGraph, run: StoredRun, *, at_work: bool
 
 
 def _findings(evaluation: OutputArtifact | None, report: Path) -> dict[str, dict[str, Any]]:
-    """Returns the metrics that the Evaluator left, else those in the run's report, which outlives it."""
+    """Returns the metrics that the Evaluator left, else those in the run's report, which outlives it.
+
+    An evaluation that is on an object store alone is fetched only where there is no report.
+    """
     if evaluation is None:
         return {}
-    if (evaluation.uri / METRICS_FILE).is_file():
-        overall = json.loads((evaluation.uri / METRICS_FILE).read_text(encoding="utf-8"))["overall"]
-    elif (report / _REPORT_FILE).is_file():
+    metrics = evaluation.uri / METRICS_FILE
+    if not metrics.is_file() and (report / _REPORT_FILE).is_file():
         overall = json.loads((report / _REPORT_FILE).read_text(encoding="utf-8"))["evaluation"]["overall"]
+    elif _there(evaluation, metrics):
+        overall = json.loads(metrics.read_text(encoding="utf-8"))["overall"]
     else:
         return {}
-    return {name: {one: metrics[one] for one in _METRICS} for name, metrics in overall["findings"].items()}
+    return {name: {one: found[one] for one in _METRICS} for name, found in overall["findings"].items()}
+
+
+def _there(artifact: OutputArtifact, file: Path) -> bool:
+    """Says whether an artifact has a file, after the artifact was fetched unless it was removed."""
+    if artifact.state == metadata_store_pb2.Artifact.LIVE:
+        artifact.fetched()
+    return file.is_file()
 
 
 def _said(serving_root: Path) -> dict[str, Said]:

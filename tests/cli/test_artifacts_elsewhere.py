@@ -12,7 +12,7 @@ from cli.cached_images import HASHES_FILE
 from cli.main import main
 from imaging.pseudonyms import Pseudonyms
 from local_runner import prepare
-from pipeline.artifact_root import artifact_root, choose_artifact_root
+from pipeline.artifact_root import ArtifactRoot, artifact_root, choose_artifact_root
 from pipeline.settings import pseudonym_key
 from tests.object_store import objects
 from tests.recorded_output import WITHDRAWN, RecordedOutput
@@ -49,6 +49,27 @@ def test_lineage_says_where_artifacts_are_and_fetches_no_records(
     assert all(one["uri"].startswith(artifact_root(output).url) for one in said["artifacts"])
     assert said["data"]["records_there"] is True and said["data"]["data_digest"]
     assert not (output / "pipeline" / "DicomExampleGen" / "examples").exists()
+
+
+def test_runs_fetches_evaluations_that_no_report_has_unless_they_were_removed(
+    output: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = artifact_root(output)
+    kept = there(output)
+    evaluation = next(json.loads(kept[name]) for name in kept if name.endswith("evaluation/11/metrics.json"))
+    report = output / "reports" / "run-2" / "report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps({"evaluation": evaluation}))
+    assert main(["runs", "--output", str(output)]) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert all("nodule 0.9" in line for line in lines) and len(lines) == 2
+    evaluations = root.folder / "Evaluator" / "evaluation"
+    assert [path.name for path in evaluations.iterdir()] == ["4"]
+    told(capsys, "gc", "--output", output, "--json", "--remove")
+    monkeypatch.setattr(ArtifactRoot, "_opened", lambda *_: pytest.fail("the object store was asked"))
+    assert main(["runs", "--output", str(output)]) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert lines[0].split()[-2:] == ["-", "-"] and "nodule 0.9" in lines[1]
 
 
 def test_gc_counts_and_removes_what_is_there_alone(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
