@@ -102,7 +102,7 @@ def prepare(
         RadflowError: there may be artifacts of runs that are not recorded, and the object store cannot be read.
     """
     task = load_task(task_name)
-    require_records(output.absolute())
+    require_records(output.absolute(), metadata)
     return prepare_task(
         task,
         manifest,

@@ -11,23 +11,26 @@ from pathlib import Path
 from data_schemas.errors import ConfigurationError
 from pipeline.artifact_root import artifact_root
 from pipeline.lineage import run_ids
-from pipeline.metadata_database import MetadataDatabase, output_database
+from pipeline.metadata_database import MetadataDatabase, choose_database, output_database
 
 
-def require_records(output: Path) -> None:
+def require_records(output: Path, metadata: str | None = None) -> None:
     """Raises where an output has artifacts that its metadata store cannot have numbered.
 
     An object store is listed only where there is no run: of an older metadata store, copies of younger artifacts tell
     that are still in the output.
 
     Args:
-        output: absolute path of the output folder, before the run chooses where to record; it need not exist.
+        output: absolute path of the output folder, before its first run chooses where to record; it need not exist.
+        metadata: URL that the run is given of a server's database, which may have the password.
 
     Raises:
-        ConfigurationError: it has.
+        ConfigurationError: it has, or the metadata store cannot be used.
         RadflowError: there is no run, and the object store that may have artifacts cannot be read.
     """
     store, root = output_database(output), artifact_root(output)
+    if store.url is not None:
+        store = choose_database(output, metadata)  # the choice was made: it is written no more
     if not run_ids(store):
         if root.folders():
             places = f"{root.folder} and {output / 'artifacts.json'}" if root.url else str(root.folder)

@@ -12,6 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from cli.main import main
 from data_schemas.errors import ConfigurationError
+from pipeline.lost_records import require_records
 from pipeline.metadata_database import choose_database, output_database
 from tests.pipeline.mariadb import running_mariadb
 from tests.recorded_output import RecordedOutput
@@ -123,3 +124,18 @@ def test_a_server_that_is_away_is_said(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot be used"):
         choose_database(tmp_path, closed)
     assert not output_database(tmp_path).exists()
+
+
+def test_an_older_backup_of_a_servers_database_stops_a_run(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, other = (output_on(url, tmp_path / name) for name in ("output", "other"))
+    output.run("run-1", version=1)
+    other.run("run-1", version=1)  # its numbers are higher
+    require_records(output.folder)
+    (output.folder / "pipeline" / "Trainer" / "model" / "15").mkdir()
+    monkeypatch.delenv("RADFLOW_METADATA_PASSWORD")
+    with pytest.raises(ConfigurationError, match="seems to be an older backup"):
+        require_records(output.folder, url.replace("radflow@", f"radflow:{PASSWORD}@"))
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        require_records(output.folder)
