@@ -18,7 +18,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data_schemas.audit_chain import AuditEntry, check_chain, sealed
-from data_schemas.errors import AuditBroken, ConfigurationError
+from data_schemas.digests import said_digest
+from data_schemas.errors import AuditBroken, ConfigurationError, ModelAltered
 
 AUDIT_FILE = "audit.jsonl"
 APPROVE, WITHDRAW = "approve", "withdraw_approval"
@@ -115,6 +116,29 @@ def approval_of(entry: AuditEntry) -> Approval:
         raise AuditBroken(
             f"audit log: entry {entry.number} is no approval that this version of Radflow reads"
         ) from error
+
+
+def is_what_was_approved(version: Path, approval: Approval) -> bool:
+    """Says whether a version is the one of an approval: a number alone may have been given to another model.
+
+    Its sums are held against the digest that was recorded, not its files, which servers and `radflow verify` check.
+
+    Args:
+        version: `OUTPUT/serving/MODEL/VERSION`.
+        approval: of the same model.
+    """
+    if not version.name.isdecimal() or int(version.name) != approval.version:
+        return False
+    try:
+        return said_digest(version) == approval.digest
+    except ModelAltered:
+        return False
+
+
+def numbers_named(entries: Sequence[AuditEntry], model: str) -> set[int]:
+    """Returns the versions of a model that the audit log says anything of, whether they are still there or not."""
+    subjects = [entry.subject.rpartition("/") for entry in entries]
+    return {int(number) for name, _, number in subjects if name == model and number.isdecimal()}
 
 
 def record(serving_root: Path, action: str, approval: Approval) -> AuditEntry:

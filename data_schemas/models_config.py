@@ -23,7 +23,15 @@ from pathlib import Path
 
 from google.protobuf import text_encoding
 
-from data_schemas.approvals import WITHDRAW, Approval, approval_of, approvals_in, only_writer, read_audit
+from data_schemas.approvals import (
+    WITHDRAW,
+    Approval,
+    approval_of,
+    approvals_in,
+    is_what_was_approved,
+    only_writer,
+    read_audit,
+)
 from data_schemas.audit_chain import AuditEntry
 from data_schemas.errors import ConfigurationError
 from data_schemas.model_files import SAVED_MODEL_FILE
@@ -168,9 +176,10 @@ def _whole(found: Mapping[int, Path]) -> dict[int, Path]:
 
 
 def _wanted(found: Mapping[int, Path], approval: Approval | None) -> dict[str, int]:
-    """Returns which version each label is to have; an approval of a version that is gone gives none."""
+    """Returns which version each label is to have; one that is gone or was another has no approval."""
     labels = {CANDIDATE: max(found)}
-    if approval is not None and approval.version in found:
+    approved = None if approval is None else found.get(approval.version)
+    if approval is not None and approved is not None and is_what_was_approved(approved, approval):
         labels[APPROVED] = approval.version
     return labels
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.pusher.object_store import copy_model_last, remove_half_written, renames_folders
-from data_schemas.approvals import only_writer, read_audit
+from data_schemas.approvals import numbers_named, only_writer, read_audit
 from data_schemas.digests import write_digests
 from data_schemas.model_files import ASSETS
 from data_schemas.models_config import write_models_config
-from data_schemas.served_folder import model_digest, newest_version, versions
+from data_schemas.served_folder import model_digest, newest_version, version_folders
 
 _HIDDEN = ".pushing-"
 
@@ -38,7 +38,6 @@ def push(model: Path, folder: Path, added: Mapping[str, bytes]) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder.parent):
-        read_audit(folder.parent)
         version = publish(model, folder, added)
         write_models_config(folder.parent)
     return version
@@ -53,12 +52,19 @@ def publish(model: Path, folder: Path, added: Mapping[str, bytes], *, renames: b
     A model that is served already, byte by byte, keeps its version: a run that goes on after a kill pushes once. What
     was added to a version is no part of the model in this, and stays as it was.
 
+    No number is given again that the audit log names for this model: what somebody said of a version that was removed
+    since is not said of the next one.
+
     Args:
         model: as of `push`.
         folder: as of `push`.
         added: as of `push`.
         renames: whether a folder is renamed at once there; the file system says so unless given.
+
+    Raises:
+        AuditBroken, ConfigurationError: as of `push`.
     """
+    named = numbers_named(read_audit(folder.parent), folder.name)
     renames = renames_folders(folder.absolute()) if renames is None else renames
     for leftover in folder.glob(f"{_HIDDEN}*"):
         shutil.rmtree(leftover)
@@ -71,7 +77,7 @@ def publish(model: Path, folder: Path, added: Mapping[str, bytes], *, renames: b
     shutil.copytree(model, hidden)
     _add(hidden, added)
     _flush(hidden)
-    version = folder / str(max(versions(folder), default=0) + 1)
+    version = folder / str(max({*version_folders(folder), *named}, default=0) + 1)
     if renames:
         hidden.rename(version)
     else:

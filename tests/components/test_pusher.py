@@ -17,8 +17,8 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from components.pusher.publish import publish, push
-from data_schemas.approvals import APPROVE, only_writer, record
-from data_schemas.digests import check_digests
+from data_schemas.approvals import APPROVE, WITHDRAW, only_writer, record
+from data_schemas.digests import check_digests, content_digest
 from data_schemas.errors import AuditBroken
 from data_schemas.models_config import settle_models_config
 from data_schemas.served_folder import versions
@@ -112,10 +112,22 @@ def test_a_push_makes_the_version_the_candidate_and_leaves_the_approved_one(tmp_
     served = tmp_path / "serving" / "chest"
     push(_model(tmp_path / "a", "a"), served, ADDED)
     with only_writer(served.parent):
-        record(served.parent, APPROVE, approval(1))
+        record(served.parent, APPROVE, approval(1, digest=content_digest(served / "1")))
     push(_model(tmp_path / "b", "b"), served, ADDED)
     assert _labels(served.parent) == {"chest": {"candidate": 1, "approved": 1}}, "2 is loaded first"
     assert _settled(served.parent) == {"chest": {"candidate": 2, "approved": 1}}
+
+
+@pytest.mark.parametrize("action", [APPROVE, WITHDRAW])
+def test_a_number_that_the_audit_log_names_is_not_given_again(tmp_path: Path, action: str) -> None:
+    served = tmp_path / "serving" / "chest"
+    push(_model(tmp_path / "a", "a"), served, ADDED)
+    second = push(_model(tmp_path / "b", "b"), served, ADDED)
+    record(served.parent, action, approval(2, digest=content_digest(second)))
+    record(served.parent, APPROVE, approval(7, "ct"))
+    shutil.rmtree(second)
+    assert push(_model(tmp_path / "c", "c"), served, ADDED) == served / "3"
+    assert _settled(served.parent) == {"chest": {"candidate": 3}}
 
 
 def test_a_broken_audit_log_stops_a_push_before_anything_is_published(tmp_path: Path) -> None:
@@ -157,7 +169,7 @@ def test_a_kill_at_any_file_operation_leaves_whole_versions_and_the_next_run_men
         root = tmp_path / f"serving-{number}"
         push(first, root / "chest", ADDED)
         with only_writer(root):
-            record(root, APPROVE, approval(1))
+            record(root, APPROVE, approval(1, digest=content_digest(root / "chest" / "1")))
         code = _killed_at(number, lambda root=root: push(second, root / "chest", ADDED))
         ended = code == 0
         assert ended or code == -signal.SIGKILL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_serving.config import model_server_config_pb2
 
-from data_schemas.approvals import APPROVE, WITHDRAW, record
+from data_schemas.approvals import APPROVE, WITHDRAW, Approval, record
+from data_schemas.digests import write_digests
 from data_schemas.errors import AuditBroken, ConfigurationError
 from data_schemas.models_config import (
     SETTLE_S,
@@ -26,10 +28,16 @@ from data_schemas.models_config import (
     settle_models_config,
     write_models_config,
 )
-from tests.data_schemas.test_approvals import approval
+from tests.data_schemas.test_approvals import approval as an_approval
 
 NAMES = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=30)
 LABELS = st.dictionaries(st.sampled_from(["candidate", "approved"]), st.integers(1, 4))
+
+
+def approval(version: int, **changes) -> Approval:
+    """Returns an approval of a version that `serving` makes."""
+    sums = f"{hashlib.sha256().hexdigest()}  saved_model.pb\n"
+    return an_approval(version, **({"digest": hashlib.sha256(sums.encode()).hexdigest()} | changes))
 
 
 def parsed(text: str):
@@ -80,6 +88,29 @@ def test_an_approved_version_that_was_removed_has_no_label(tmp_path: Path) -> No
     record(serving(tmp_path, chest=[2]), APPROVE, approval(1))
     assert write_models_config(tmp_path)
     assert told(tmp_path) == {"chest": ({"candidate": 2}, [2])}
+
+
+def test_a_model_that_has_the_number_of_an_approved_one_is_not_approved(tmp_path: Path) -> None:
+    record(serving(tmp_path, chest=[1, 2]), APPROVE, approval(2))
+    write_models_config(tmp_path)
+    assert told(tmp_path) == {"chest": ({"candidate": 2, "approved": 2}, [2])}
+    (tmp_path / "chest" / "2" / "saved_model.pb").write_text("another model")
+    assert write_models_config(tmp_path)
+    assert told(tmp_path) == {"chest": ({"candidate": 2}, [2])}
+
+
+def test_the_sums_tell_what_was_approved_and_no_large_file_is_read(tmp_path: Path) -> None:
+    write_digests(serving(tmp_path, chest=[1]) / "chest" / "1")
+    record(tmp_path, APPROVE, approval(1))
+    (tmp_path / "chest" / "1" / "saved_model.pb").write_text("servers and `radflow verify` find this")
+    write_models_config(tmp_path)
+    assert told(tmp_path) == {"chest": ({"candidate": 1, "approved": 1}, [1])}
+    write_digests(tmp_path / "chest" / "1")
+    write_models_config(tmp_path)
+    assert told(tmp_path) == {"chest": ({"candidate": 1}, [1])}
+    (tmp_path / "chest" / "1" / "assets.extra" / "SHA256SUMS").write_text("no sums")
+    write_models_config(tmp_path)
+    assert told(tmp_path) == {"chest": ({"candidate": 1}, [1])}
 
 
 def test_every_model_is_listed_and_nothing_else_that_lies_there(tmp_path: Path) -> None:

@@ -19,7 +19,12 @@ class Approval(Answer):
 
 
 class ModelVersion(Answer):
-    """The version that answered; `approved` is whether the server has it under the label `approved`."""
+    """The version that answered.
+
+    Attributes:
+        approved: whether the server has it under the label `approved`, and the audit log has no approval of other files
+            under this number.
+    """
 
     name: str
     version: int

@@ -8,20 +8,22 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from types import SimpleNamespace
 
 import grpc
 import pytest
 
 from data_schemas.approvals import APPROVE, Approval, only_writer, record
-from data_schemas.digests import write_digests
+from data_schemas.digests import content_digest, write_digests
 from data_schemas.errors import ModelForeign, ModelServerAway, ModelServerError, ModelVersionUnknown
 from data_schemas.model_files import ASSETS, EVALUATION_FILE
 from serving.client import ModelClient
 from serving.gateway.breaker import CircuitBreaker
 from serving.gateway.observability.metrics import Metrics
 from serving.gateway.problems import ProblemError
-from serving.gateway.served_models import ServedModel
+from serving.gateway.served_models import Current, ServedModel
 from serving.gateway.settings import GatewaySettings
+from serving.gateway.version_facts import VersionFacts
 
 
 def settings(folder, address, **others):
@@ -200,25 +202,55 @@ def test_the_label_approved_is_asked_for_first(judge_server, tmp_path):
     model.close()
 
 
-def test_who_approved_is_told_of_the_version_that_is_approved_alone(tmp_path):
-    from serving.gateway.version_facts import VersionFacts
-
+def approved(root, version):
+    """Returns facts of a folder in which a version is approved."""
     approval = Approval(
         model="synthetic_chest",
-        version=3,
+        version=int(version.name),
         by="A. Radiologist",
         role="head of radiology",
         statement="Tried on 50 cases.",
         at=datetime(2026, 11, 24, tzinfo=timezone.utc),
-        digest="0" * 64,
+        digest=content_digest(version),
     )
-    with only_writer(tmp_path):
-        record(tmp_path, APPROVE, approval)
-    facts = VersionFacts(tmp_path)
+    with only_writer(root):
+        record(root, APPROVE, approval)
+    return VersionFacts(root)
+
+
+def version_of(root, number):
+    version = root / "synthetic_chest" / str(number)
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").write_text(f"model {number}")
+    return version
+
+
+def test_who_approved_is_told_of_the_version_that_is_approved_alone(tmp_path):
+    version_of(tmp_path, 4)
+    facts = approved(tmp_path, version_of(tmp_path, 3))
     assert facts.approval("synthetic_chest", 3).by == "A. Radiologist"
     assert facts.approval("synthetic_chest", 4) is None
     (tmp_path / "audit.jsonl").write_text("{}\n")
     assert facts.approval("synthetic_chest", 3) is None
+
+
+@pytest.mark.parametrize("sums", [True, False])
+def test_another_model_under_an_approved_number_is_not_said_to_be_approved(tmp_path, sums):
+    version = version_of(tmp_path, 3)
+    if sums:
+        write_digests(version)
+    facts = approved(tmp_path, version)
+    current = Current(3, True, SimpleNamespace(task=SimpleNamespace(name="synthetic_chest")))
+    said = facts.version("chest", current)
+    assert said.approved and said.approval.by == "A. Radiologist"
+    shutil.rmtree(version)
+    assert facts.approval("synthetic_chest", 3) is None
+    assert facts.version("chest", current).approved, "what the server says, where the folder does not say otherwise"
+    (version_of(tmp_path, 3) / "saved_model.pb").write_text("another")
+    if sums:
+        write_digests(version)
+    said = facts.version("chest", current)
+    assert (said.approved, said.approval, facts.approval("synthetic_chest", 3)) == (False, None, None)
 
 
 class Failing:
