@@ -153,28 +153,50 @@ def roll_back(folder: Path, number: int | None, words: Mapping[str, str], *, app
 def former_version(folder: Path, entries: Sequence[AuditEntry]) -> int:
     """Returns the highest version before the newest that one may want back.
 
-    Its model is neither the newest version's nor one that a rollback went back from, and nobody withdrew its approval.
+    Its model is neither the newest version's nor one that a rollback went back from, nor was the approval withdrawn
+    that the model had last, under whatever number.
 
     Raises:
         ConfigurationError: there is none.
     """
-    from data_schemas.approvals import APPROVE, WITHDRAW
     from data_schemas.restored import read_restored
     from data_schemas.served_folder import model_digest, versions
 
     found = versions(folder)
     newest = max(found)
-    last = {one.subject: one.action for one in entries if one.action in (APPROVE, WITHDRAW)}
     given_up = {said.in_place_of for path in found.values() if (said := read_restored(path)) is not None}
     unwanted = {model_digest(found[number]) for number in (given_up | {newest}) & found.keys()}
+    unwanted |= _withdrawn(folder.name, found, entries)
     for number in sorted(found.keys() - {newest}, reverse=True):
-        withdrawn = last.get(f"{folder.name}/{number}") == WITHDRAW
-        if not withdrawn and model_digest(found[number]) not in unwanted:
+        if model_digest(found[number]) not in unwanted:
             return number
     raise ConfigurationError(
         f"nothing to go back to: of {folder.name}, every version before {newest} has the same model, was gone back "
         "from before, or had its approval withdrawn; name a VERSION to restore one all the same"
     )
+
+
+def _withdrawn(model: str, found: Mapping[int, Path], entries: Sequence[AuditEntry]) -> set[str]:
+    """Returns the digests of the models whose last approval was withdrawn.
+
+    Of a version that was removed since, those count which restored its model, and the one that it restored.
+    """
+    from data_schemas.approvals import APPROVE, ROLL_BACK, WITHDRAW
+    from data_schemas.served_folder import model_digest
+
+    named = [(entry, entry.subject.rpartition("/")) for entry in entries]
+    own = [(int(number), entry) for entry, (name, _, number) in named if name == model and number.isdecimal()]
+    first: dict[int, int] = {}
+    for number, entry in own:
+        if entry.action == ROLL_BACK:
+            first[number] = first.get(entry.details["restores"], entry.details["restores"])
+    digests = {first.get(number, number): model_digest(path) for number, path in found.items()}
+    last = {
+        digests.get(first.get(number, number)): entry.action
+        for number, entry in own
+        if entry.action in (APPROVE, WITHDRAW)
+    }
+    return {digest for digest, action in last.items() if digest is not None and action == WITHDRAW}
 
 
 def _require_another_model(folder: Path, source: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cli import rollback
 from cli.main import main
 from components.pusher.publish import publish
 from data_schemas import models_config
-from data_schemas.approvals import WITHDRAW, read_approvals, read_audit, record
+from data_schemas.approvals import APPROVE, WITHDRAW, read_approvals, read_audit, record
 from data_schemas.digests import check_digests, content_digest, write_digests
 from data_schemas.restored import read_restored
 from data_schemas.served_folder import model_digest, versions
@@ -126,6 +127,40 @@ def test_a_version_whose_approval_was_withdrawn_is_passed_over_unless_named(outp
     record(output / "serving", WITHDRAW, approval(2))
     assert rollback.former_version(output / "serving" / "chest", read_audit(output / "serving")) == 1
     assert roll_back(output, "2") == 0
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_model_whose_approval_was_withdrawn_under_another_number_is_passed_over(output: Path, removed: bool) -> None:
+    root = output / "serving"
+    record(root, APPROVE, approval(1, digest=content_digest(chest(output, 1))))
+    assert roll_back(output, "1", "--approve") == 0
+    record(root, WITHDRAW, approval(4))
+    pushed(root, "chest", 5)
+    for number in (3, 4) if removed else (3,):
+        shutil.rmtree(chest(output, number))
+    assert rollback.former_version(root / "chest", read_audit(root)) == 2
+    shutil.rmtree(chest(output, 2))
+    assert roll_back(output, "--approve") == 2
+    assert max(versions(root / "chest")) == 5 and read_approvals(root) == {}
+
+
+def test_a_withdrawal_is_of_the_restored_model_too_where_the_first_version_was_removed(output: Path) -> None:
+    root = output / "serving"
+    assert roll_back(output, "1") == 0
+    record(root, WITHDRAW, approval(1))
+    pushed(root, "chest", 5)
+    shutil.rmtree(chest(output, 1))
+    assert rollback.former_version(root / "chest", read_audit(root)) == 2
+
+
+def test_a_model_that_was_approved_again_after_a_withdrawal_is_taken(output: Path) -> None:
+    root = output / "serving"
+    assert roll_back(output, "1", "--approve") == 0
+    record(root, WITHDRAW, approval(4))
+    record(root, APPROVE, approval(1, digest=content_digest(chest(output, 1))))
+    shutil.rmtree(chest(output, 2))
+    pushed(root, "chest", 5)
+    assert rollback.former_version(root / "chest", read_audit(root)) == 4
 
 
 def test_the_newest_model_is_no_former_one(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
