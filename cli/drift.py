@@ -109,7 +109,7 @@ def _model(arguments: argparse.Namespace) -> _Model:
     from data_schemas.task_file import load_task
 
     root = (arguments.output or Path(os.environ.get("RADFLOW_OUTPUT") or "radflow-output")).absolute() / "serving"
-    found = {folder.name: folder for folder in model_folders(root)}
+    found = {folder.name: folder for folder in model_folders(root) if versions(folder)}
     if not found:
         raise ConfigurationError(f"no model in {root}: give --output DIR of a run that pushed one")
     name, limits = arguments.task, None

@@ -163,6 +163,8 @@ def former_version(folder: Path, entries: Sequence[AuditEntry]) -> int:
     from data_schemas.served_folder import model_digest, versions
 
     found = versions(folder)
+    if not found:
+        raise ConfigurationError(f"nothing to go back to: no version of {folder.name} has a model (saved_model.pb)")
     newest = max(found)
     given_up = {said.in_place_of for path in found.values() if (said := read_restored(path)) is not None}
     unwanted = {model_digest(found[number]) for number in (given_up | {newest}) & found.keys()}

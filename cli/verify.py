@@ -112,10 +112,12 @@ def check_version(version: Path, approval: Approval | None) -> Checked:
 def _versions(folder: Path) -> list[Path]:
     """Returns the version folders that a folder means, by model and number."""
     from data_schemas.models_config import model_folders
-    from data_schemas.served_folder import versions
+    from data_schemas.served_folder import version_folders
 
     if (folder / "saved_model.pb").is_file() or (folder.name.isdecimal() and (folder / "assets.extra").is_dir()):
         return [folder]
-    root = folder / "serving" if (folder / "serving").is_dir() and not versions(folder) else folder
-    models = [root] if versions(root) else model_folders(root)
-    return [path for model in models for _, path in sorted(versions(model).items())]
+    if not folder.is_dir():
+        return []
+    root = folder / "serving" if (folder / "serving").is_dir() and not version_folders(folder) else folder
+    models = [root] if version_folders(root) else model_folders(root)
+    return [path for model in models for _, path in sorted(version_folders(model).items())]

@@ -34,8 +34,7 @@ from data_schemas.approvals import (
 )
 from data_schemas.audit_chain import AuditEntry
 from data_schemas.errors import ConfigurationError
-from data_schemas.model_files import SAVED_MODEL_FILE
-from data_schemas.served_folder import versions
+from data_schemas.served_folder import version_folders, versions
 
 MODELS_CONFIG_FILE = "models.config"
 CANDIDATE, APPROVED = "candidate", "approved"
@@ -83,7 +82,7 @@ def write_models_config(serving_root: Path, *, now: float | None = None) -> bool
     approvals, dropped = approvals_in(entries), _dropped(entries, now, age=age)
     settled, said = True, {}
     for folder in model_folders(serving_root):
-        found, name = _whole(versions(folder)), folder.name
+        found, name = versions(folder), folder.name
         if not found:
             continue
         wanted = _wanted(found, approvals.get(name))
@@ -163,16 +162,14 @@ def read_models_config(text: str) -> dict[str, Said]:
 
 
 def model_folders(serving_root: Path) -> list[Path]:
-    """Returns the folders of `OUTPUT/serving` that have versions, by name; hidden ones and files are none."""
+    """Returns the folders of `OUTPUT/serving` that have versions, by name; hidden ones and files are none.
+
+    They are there too if no version is whole: approvals of such can be withdrawn.
+    """
     if not serving_root.is_dir():
         return []
     folders = [entry for entry in serving_root.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    return sorted(folder for folder in folders if versions(folder))
-
-
-def _whole(found: Mapping[int, Path]) -> dict[int, Path]:
-    """Returns the versions without those that a kill left half-written on a mounted bucket."""
-    return {number: path for number, path in found.items() if (path / SAVED_MODEL_FILE).exists()}
+    return sorted(folder for folder in folders if version_folders(folder))
 
 
 def _wanted(found: Mapping[int, Path], approval: Approval | None) -> dict[str, int]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from data_schemas.errors import ConfigurationError
-from data_schemas.model_files import ADDED_FILES, ASSETS
+from data_schemas.model_files import ADDED_FILES, ASSETS, SAVED_MODEL_FILE
 
 _CHUNK = 1 << 20
 _VERSION = re.compile(r"[0-9]+")
@@ -29,8 +29,12 @@ def version_folders(base_path: Path) -> dict[int, Path]:
 
 
 def versions(folder: Path) -> dict[int, Path]:
-    """Returns the version folders in a served folder, by number; none where the folder does not exist yet."""
-    return version_folders(folder) if folder.is_dir() else {}
+    """Returns the versions in a served folder, by number; none where the folder does not exist yet.
+
+    A folder without saved_model.pb is none: a kill left it half-written on a mounted bucket, or the file was removed.
+    """
+    found = version_folders(folder) if folder.is_dir() else {}
+    return {number: path for number, path in found.items() if (path / SAVED_MODEL_FILE).is_file()}
 
 
 def newest_version(folder: Path) -> Path | None:
@@ -45,10 +49,10 @@ def resolve_version(folder: Path) -> Path:
     Raises:
         ConfigurationError: there is no model.
     """
-    if (folder / "saved_model.pb").is_file():
+    if (folder / SAVED_MODEL_FILE).is_file():
         return folder
     newest = newest_version(folder)
-    if newest is None or not (newest / "saved_model.pb").is_file():
+    if newest is None:
         raise ConfigurationError(
             f"no model in {folder}: give OUTPUT/serving/TASK, or one version folder in it; `radflow run` makes them"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_schemas.restored import read_restored
-from data_schemas.served_folder import versions
+from data_schemas.served_folder import version_folders
 from pipeline.artifact_root import artifact_root
 from pipeline.lineage import OutputArtifact
 from pipeline.metadata_graph import MetadataGraph
@@ -118,7 +118,7 @@ def _needed(output: Path, graph: MetadataGraph) -> tuple[set[int], list[str]]:
 def _served_versions(root: Path) -> Iterator[Path]:
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         if folder.is_dir() and not folder.name.startswith("."):
-            yield from (path for _, path in sorted(versions(folder).items()))
+            yield from (path for _, path in sorted(version_folders(folder).items()))
 
 
 def _place(path: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_schemas.model_files import ASSETS, TRAINING_PATIENTS_FILE
 from data_schemas.models_config import model_folders
-from data_schemas.served_folder import versions
+from data_schemas.served_folder import version_folders
 from pipeline.metadata_database import MetadataDatabase
 from pipeline.metadata_graph import MetadataGraph, read_graph
 
@@ -51,7 +51,7 @@ def served_training(serving_root: Path) -> dict[Path, frozenset[str]]:
     that were published again. A version that does not say is left out.
     """
     found = {}
-    for version in (one for folder in model_folders(serving_root) for one in versions(folder).values()):
+    for version in (one for folder in model_folders(serving_root) for one in version_folders(folder).values()):
         try:
             said = json.loads((version / ASSETS / TRAINING_PATIENTS_FILE).read_text(encoding="utf-8"))
             found[version] = frozenset(said["patients"])

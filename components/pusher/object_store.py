@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import copyfile, rmtree
 
 from data_schemas.model_files import SAVED_MODEL_FILE
-from data_schemas.served_folder import versions
+from data_schemas.served_folder import version_folders
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -50,10 +50,13 @@ def copy_model_last(source: Path, version: Path) -> None:
 
 
 def remove_half_written(folder: Path) -> None:
-    """Removes the versions of a served folder that `copy_model_last` did not end."""
-    for path in versions(folder).values():
-        if not (path / SAVED_MODEL_FILE).exists():
-            rmtree(path)
+    """Removes the versions of a served folder that `copy_model_last` did not end.
+
+    One that cannot be removed stays: it is no version, and only its number is lost.
+    """
+    for path in version_folders(folder).values() if folder.is_dir() else ():
+        if not (path / SAVED_MODEL_FILE).is_file():
+            rmtree(path, ignore_errors=True)
 
 
 def _mount(line: str) -> tuple[Path, str]:

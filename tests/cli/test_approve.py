@@ -173,8 +173,10 @@ def test_a_withdrawal_takes_the_label_away(output: Path, capsys) -> None:
 
 def test_the_approval_of_an_altered_version_can_be_withdrawn(output: Path) -> None:
     approve(output, "1")
-    (output / "serving" / "chest" / "1" / "saved_model.pb").unlink()
+    for version in (output / "serving" / "chest").iterdir():
+        (version / "saved_model.pb").unlink()
     assert approve(output, "1", "--withdraw") == 0
+    assert read_approvals(output / "serving") == {}
 
 
 @pytest.mark.parametrize("words", [["1"], ["3"], []])

@@ -59,6 +59,7 @@ def push(output: Path, version: int, *, name: str = NAME, tells: bool = True) ->
     """Writes what a pushed version says of itself, its training images and its test scores."""
     assets = output / "serving" / name / str(version) / "assets.extra"
     assets.mkdir(parents=True)
+    (assets.parent / "saved_model.pb").touch()
     description = ModelDescription(
         task=TASK.model_copy(update={"name": name}),
         operating_points=dict.fromkeys(FINDINGS, POINT),

@@ -218,3 +218,30 @@ def test_what_a_kill_left_unrecorded_is_recorded_by_the_same_command(
 def test_a_push_of_the_restored_model_makes_no_new_version(output: Path) -> None:
     assert roll_back(output) == 0
     assert publish(chest(output, 2), output / "serving" / "chest", {}) == chest(output, 4)
+
+
+def test_a_version_that_a_kill_left_half_written_on_a_bucket_is_no_version(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(source: Path, target: Path) -> None:
+        if target.name == "saved_model.pb":
+            raise KeyboardInterrupt
+        shutil.copyfile(source, target)
+
+    monkeypatch.setattr("components.pusher.publish.renames_folders", lambda _: False)
+    with monkeypatch.context() as patched:
+        patched.setattr("components.pusher.object_store.copyfile", killed)
+        assert roll_back(output, "--approve") == 130
+    assert chest(output, 4).is_dir() and max(versions(output / "serving" / "chest")) == 3
+    assert roll_back(output, "--approve") == 0
+    assert model_digest(chest(output, 4)) == model_digest(chest(output, 2))
+    assert labels(output) == {"candidate": 4, "approved": 4}
+
+
+def test_where_no_version_is_whole_there_is_nothing_to_go_back_to(
+    output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 2, 3):
+        (chest(output, number) / "saved_model.pb").unlink()
+    assert roll_back(output) == 2
+    assert "no version of chest has a model" in capsys.readouterr().err

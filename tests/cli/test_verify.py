@@ -61,6 +61,8 @@ def test_a_version_without_its_graph_is_altered_and_not_absent(root: Path, capsy
     (root / "ct" / "10" / "saved_model.pb").unlink()
     assert main(["verify", str(root / "ct" / "10")]) == 8
     assert "saved_model.pb is missing" in capsys.readouterr().out
+    assert main(["verify", str(root)]) == 8
+    assert "ct/10: altered" in capsys.readouterr().out
 
 
 def test_an_approved_version_whose_sums_were_written_anew_is_altered(root: Path, capsys) -> None:

@@ -13,6 +13,7 @@ from components.pusher.object_store import renames_folders
 from components.pusher.publish import publish
 from data_schemas.digests import check_digests
 from data_schemas.models_config import write_models_config
+from data_schemas.served_folder import newest_version
 
 MOUNTS = r"""
 22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
@@ -87,3 +88,23 @@ def test_a_kill_leaves_no_model_and_the_next_push_takes_its_number(tmp_path: Pat
     assert publish(second, served, {}, renames=False) == served / "2"
     assert (served / "2" / "saved_model.pb").read_text() == "b" and check_digests(served / "2") is True
     assert sorted(path.name for path in served.iterdir()) == ["1", "2"]
+
+
+@pytest.mark.parametrize("renames", [True, False])
+def test_a_half_written_version_that_stays_loses_its_number_alone(tmp_path: Path, renames: bool) -> None:
+    served = tmp_path / "serving" / "chest"
+    publish(model(tmp_path / "first", "a"), served, {}, renames=renames)
+    (served / "2" / "variables").mkdir(parents=True)
+    with patch.object(object_store, "rmtree", lambda *_, **__: None):
+        version = publish(model(tmp_path / "second", "b"), served, {}, renames=renames)
+    assert version == served / "3" and check_digests(version) is True
+    assert publish(tmp_path / "second", served, {}, renames=renames) == version
+
+
+def test_a_model_that_is_served_keeps_its_version_beside_a_half_written_one(tmp_path: Path) -> None:
+    served = tmp_path / "serving" / "chest"
+    publish(model(tmp_path / "first", "a"), served, {}, renames=False)
+    (served / "2" / "variables").mkdir(parents=True)
+    assert newest_version(served) == served / "1", "which Champion compares with"
+    assert publish(tmp_path / "first", served, {}, renames=False) == served / "1"
+    assert [path.name for path in served.iterdir()] == ["1"]

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from data_schemas.errors import ConfigurationError
-from data_schemas.served_folder import model_digest, newest_version, resolve_version, served_state, versions
+from data_schemas.served_folder import (
+    model_digest,
+    newest_version,
+    resolve_version,
+    served_state,
+    version_folders,
+    versions,
+)
 
 
 def _version(folder: Path, content: str = "a") -> Path:
@@ -25,6 +32,13 @@ def test_the_newest_version_is_the_highest_number(tmp_path: Path) -> None:
 def test_an_empty_or_absent_folder_serves_nothing(tmp_path: Path) -> None:
     assert newest_version(tmp_path) is None and newest_version(tmp_path / "none") is None
     assert served_state(tmp_path) == "nothing is served"
+
+
+def test_a_version_without_its_graph_is_none_but_its_folder_is_there(tmp_path: Path) -> None:
+    _version(tmp_path / "1")
+    (tmp_path / "2" / "assets.extra").mkdir(parents=True)
+    assert list(versions(tmp_path)) == [1] and newest_version(tmp_path) == resolve_version(tmp_path) == tmp_path / "1"
+    assert sorted(version_folders(tmp_path)) == [1, 2]
 
 
 def test_a_model_is_named_by_its_folder_of_versions_or_by_one_version(tmp_path: Path) -> None:
