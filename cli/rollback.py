@@ -113,7 +113,8 @@ class RolledBack:
 def roll_back(folder: Path, number: int | None, words: Mapping[str, str], *, approve: bool) -> RolledBack:
     """Publishes a former version's model as the newest version, and records it.
 
-    What a kill cut off, the same command completes: a version that is published and not recorded is recorded then.
+    What a kill cut off, the same command completes: a version that is published and not recorded is recorded then, and
+    one that is recorded is told to servers, if they were not.
 
     Args:
         folder: `OUTPUT/serving/TASK`.
@@ -134,7 +135,7 @@ def roll_back(folder: Path, number: int | None, words: Mapping[str, str], *, app
     root = folder.parent
     with only_writer(root):
         entries = read_audit(root)
-        version = _unrecorded(folder, number, entries)
+        version = _cut_off(folder, number, entries)
         if version is None:
             source = version_folder(folder, former_version(folder, entries) if number is None else number)
             check_digests(source)
@@ -144,7 +145,7 @@ def roll_back(folder: Path, number: int | None, words: Mapping[str, str], *, app
             version = publish(source, folder, {RESTORED_FILE: restored.model_dump_json(indent=1).encode()})
         said = read_restored(version)
         assert said is not None  # noqa: S101  # it was written or read above
-        recorded = _record(version, said, words, approve=approve)
+        recorded = _record(version, said, words, entries, approve=approve)
         write_models_config(root)
         held = read_approvals(root).get(folder.name)
     return RolledBack(version, said, recorded, None if held is None else held.version)
@@ -211,10 +212,10 @@ def _require_another_model(folder: Path, source: Path) -> None:
         )
 
 
-def _unrecorded(folder: Path, number: int | None, entries: Sequence[AuditEntry]) -> Path | None:
-    """Returns the newest version where it is the rollback that is asked for, cut off before it was recorded."""
-    from data_schemas.approvals import ROLL_BACK
+def _cut_off(folder: Path, number: int | None, entries: Sequence[AuditEntry]) -> Path | None:
+    """Returns the newest version where it is the rollback that is asked for, cut off before servers were told of it."""
     from data_schemas.digests import check_digests, content_digest
+    from data_schemas.models_config import told_versions
     from data_schemas.restored import read_restored
     from data_schemas.served_folder import newest_version
 
@@ -223,9 +224,20 @@ def _unrecorded(folder: Path, number: int | None, entries: Sequence[AuditEntry])
     if newest is None or said is None or number not in (None, said.restores):
         return None
     check_digests(newest)
-    digest, subject = content_digest(newest), f"{folder.name}/{newest.name}"
-    recorded = [one for one in entries if (one.action, one.subject) == (ROLL_BACK, subject)]
-    return None if any(one.details.get("digest") == digest for one in recorded) else newest
+    recorded = _recorded(newest, entries, digest=content_digest(newest))
+    return None if recorded and int(newest.name) in told_versions(folder) else newest
+
+
+def _recorded(version: Path, entries: Sequence[AuditEntry], *, digest: str) -> dict[str, AuditEntry]:
+    """Returns by action what is recorded of a version's rollback, from the rollback on."""
+    from data_schemas.approvals import ROLL_BACK
+
+    found: dict[str, AuditEntry] = {}
+    for entry in entries:
+        of_it = entry.subject == f"{version.parent.name}/{version.name}" and entry.details.get("digest") == digest
+        if of_it and (found or entry.action == ROLL_BACK):
+            found[entry.action] = entry
+    return found
 
 
 def _restored(folder: Path, source: Path, words: Mapping[str, str]) -> Restored:
@@ -242,15 +254,20 @@ def _restored(folder: Path, source: Path, words: Mapping[str, str]) -> Restored:
     )
 
 
-def _record(version: Path, said: Restored, words: Mapping[str, str], *, approve: bool) -> tuple[AuditEntry, ...]:
+def _record(
+    version: Path, said: Restored, words: Mapping[str, str], entries: Sequence[AuditEntry], *, approve: bool
+) -> tuple[AuditEntry, ...]:
+    """Returns the entries of a rollback after recording those that are not recorded yet."""
     from data_schemas.approvals import APPROVE, record, record_rollback
     from data_schemas.digests import content_digest
 
-    root, digest = version.parent.parent, content_digest(version)
-    entries = [record_rollback(root, _said(version, words, digest=digest), restores=said.restores)]
-    if approve:
-        entries.append(record(root, APPROVE, _said(version, words, digest=digest)))
-    return tuple(entries)
+    root, new = version.parent.parent, _said(version, words, digest=content_digest(version))
+    recorded = _recorded(version, entries, digest=new.digest)
+    if not recorded:
+        return record_rollback(root, new, restores=said.restores, approve=approve)
+    if approve and APPROVE not in recorded:
+        recorded[APPROVE] = record(root, APPROVE, new)
+    return tuple(recorded.values())
 
 
 def _said(version: Path, words: Mapping[str, str], *, digest: str) -> Approval:

@@ -154,37 +154,48 @@ def record(serving_root: Path, action: str, approval: Approval) -> AuditEntry:
     Raises:
         AuditBroken, ConfigurationError: as `read_audit`; nothing is written then.
     """
-    details = approval.model_dump(include={"role", "statement", "digest"})
-    return _record(serving_root, action, approval, details)
+    return _record(serving_root, approval, {action: _details(approval)})[0]
 
 
-def record_rollback(serving_root: Path, said: Approval, *, restores: int) -> AuditEntry:
+def record_rollback(
+    serving_root: Path, said: Approval, *, restores: int, approve: bool = False
+) -> tuple[AuditEntry, ...]:
     """Appends that a version was published which restores another one's model; as `record`.
 
     Args:
         serving_root: `OUTPUT/serving`.
         said: the new version and its digest, and who published it, as what, and why.
         restores: the version whose model it is.
+        approve: whether to record its approval too, in one write: a kill leaves both or neither.
 
     Raises:
         AuditBroken, ConfigurationError: as `read_audit`; nothing is written then.
     """
-    details = said.model_dump(include={"role", "statement", "digest"}) | {"restores": restores}
-    return _record(serving_root, ROLL_BACK, said, details)
+    details = _details(said)
+    approval = {APPROVE: details} if approve else {}
+    return _record(serving_root, said, {ROLL_BACK: {**details, "restores": restores}, **approval})
 
 
-def _record(serving_root: Path, action: str, said: Approval, details: Mapping[str, Any]) -> AuditEntry:
+def _details(said: Approval) -> dict[str, Any]:
+    return said.model_dump(include={"role", "statement", "digest"})
+
+
+def _record(serving_root: Path, said: Approval, acts: Mapping[str, Mapping[str, Any]]) -> tuple[AuditEntry, ...]:
+    """Appends an entry for each action with its details, in their order, all in one write."""
     entries = read_audit(serving_root)
-    entry = sealed(
-        entries[-1] if entries else None,
-        at=said.at,
-        actor=said.by,
-        action=action,
-        subject=f"{said.model}/{said.version}",
-        details=details,
-    )
-    _append(serving_root / AUDIT_FILE, entry.model_dump_json(), entries)
-    return entry
+    added: list[AuditEntry] = []
+    for action, details in acts.items():
+        entry = sealed(
+            [*entries, *added][-1] if entries or added else None,
+            at=said.at,
+            actor=said.by,
+            action=action,
+            subject=f"{said.model}/{said.version}",
+            details=details,
+        )
+        added.append(entry)
+    _append(serving_root / AUDIT_FILE, [entry.model_dump_json() for entry in added], first=not entries)
+    return tuple(added)
 
 
 @contextmanager
@@ -217,8 +228,8 @@ def _entry(number: int, line: bytes, *, unfinished: bool) -> AuditEntry:
         ) from error
 
 
-def _append(path: Path, line: str, entries: Sequence[AuditEntry]) -> None:
-    """Adds one line behind the entries that were read, in one write, or nothing.
+def _append(path: Path, lines: Sequence[str], *, first: bool) -> None:
+    """Adds lines behind the entries that were read, in one write, or nothing.
 
     Raises:
         ConfigurationError: it cannot be written.
@@ -228,14 +239,14 @@ def _append(path: Path, line: str, entries: Sequence[AuditEntry]) -> None:
     try:
         with path.open("ab", buffering=0) as file:
             try:
-                _write_all(file, parted + line.encode() + b"\n")
+                _write_all(file, parted + "".join(f"{line}\n" for line in lines).encode())
                 os.fsync(file.fileno())
             except OSError:  # a full disk took a part of it
                 file.truncate(len(before))
                 raise
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}; nothing was recorded") from error
-    if not entries:
+    if first:
         _flush_folder(path.parent)
 
 

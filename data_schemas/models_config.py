@@ -161,6 +161,19 @@ def read_models_config(text: str) -> dict[str, Said]:
     return found
 
 
+def told_versions(folder: Path) -> frozenset[int]:
+    """Returns the versions of a model that servers were told of.
+
+    Args:
+        folder: `OUTPUT/serving/MODEL`.
+
+    Raises:
+        ConfigurationError: what is written cannot be read.
+    """
+    said, _ = _read(folder.parent / MODELS_CONFIG_FILE, time.time())
+    return said.get(folder.name, Said()).versions
+
+
 def model_folders(serving_root: Path) -> list[Path]:
     """Returns the folders of `OUTPUT/serving` that have versions, by name; hidden ones and files are none.
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from functools import partial
+from io import RawIOBase
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from cli import rollback
 from cli.main import main
 from components.pusher.publish import publish
-from data_schemas import models_config
+from data_schemas import approvals, models_config
 from data_schemas.approvals import APPROVE, WITHDRAW, read_approvals, read_audit, record
 from data_schemas.digests import check_digests, content_digest, write_digests
 from data_schemas.restored import read_restored
@@ -213,6 +214,42 @@ def test_what_a_kill_left_unrecorded_is_recorded_by_the_same_command(
     assert max(versions(output / "serving" / "chest")) == 4
     (entry,) = read_audit(output / "serving")
     assert (entry.subject, entry.details["digest"]) == ("chest/4", content_digest(chest(output, 4)))
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_kill_at_the_audit_log_leaves_both_entries_or_none_and_the_same_command_goes_no_version_further(
+    output: Path, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    write = approvals._write_all
+
+    def killed(file: RawIOBase, data: bytes) -> None:
+        if written:
+            write(file, data)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(approvals, "_write_all", killed)
+        assert roll_back(output, "--approve") == 130
+    assert len(read_audit(output / "serving")) == (2 if written else 0)
+    assert roll_back(output, "--approve") == 0
+    actions = [(one.action, one.subject) for one in read_audit(output / "serving")]
+    assert actions == [("rollback", "chest/4"), ("approve", "chest/4")]
+    assert max(versions(output / "serving" / "chest")) == 4
+    assert labels(output) == {"candidate": 4, "approved": 4}
+
+
+def test_an_approval_that_is_missing_behind_a_rollback_is_recorded_by_the_same_command(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(models_config, "write_models_config", killed)
+        assert roll_back(output) == 130
+    assert roll_back(output, "--approve") == 0
+    assert [one.action for one in read_audit(output / "serving")] == ["rollback", "approve"]
+    assert labels(output) == {"candidate": 4, "approved": 4}
 
 
 def test_a_push_of_the_restored_model_makes_no_new_version(output: Path) -> None:
