@@ -245,6 +245,9 @@ def test_of_several_models_one_is_to_be_named(site, tmp_path, capsys) -> None:
 def test_no_output_no_gateway_and_no_folder_for_the_page_are_told(site, tmp_path, capsys) -> None:
     assert drift(Site(tmp_path, site.gateway)) == 2
     assert "give --output DIR of a run that pushed one" in capsys.readouterr().err
+    (tmp_path / "serving" / NAME / "1" / "assets.extra").mkdir(parents=True)
+    assert drift(Site(tmp_path, site.gateway)) == 2, "a half-written version is none"
+    assert "give --output DIR of a run that pushed one" in capsys.readouterr().err
     assert drift(Site(site.output, tmp_path / "nowhere")) == 2
     assert "there is no database" in capsys.readouterr().err and not (tmp_path / "nowhere").exists()
     assert drift(site, "--report", tmp_path / "no" / "page.html") == 2
