@@ -40,7 +40,7 @@ PROCESSES := $(shell awk -v cores="$$(nproc)" \
 TOGETHER := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: .venv ## run the tests: what `.ci/run` runs, under 15 minutes
+test: .venv ## run the tests: what `.ci/run` runs; about 18 minutes on 2 cores
 	@$(PYTEST) -q $(TOGETHER)
 
 .PHONY: test-unit
