@@ -81,7 +81,7 @@ def cut_off(output: Path) -> list[Path]:
     return [*ingested, *root.folder.glob("Trainer/model_run/*/tmp*"), *root.cut_off_fetches()]
 
 
-def remove_held(held: Sequence[Path], output: Path) -> None:
+def remove_held(held: Sequence[Path], output: Path) -> int:
     """Removes all pictures and what was stopped, and then what `held_of` found; hashes of the images stay.
 
     What is found by its record goes last: whatever stops the removal, the next one finds it again.
@@ -90,12 +90,16 @@ def remove_held(held: Sequence[Path], output: Path) -> None:
         held: folders and files.
         output: the output folder.
 
+    Returns:
+        how many pictures and leftovers were removed.
+
     Raises:
         RadflowError: the object store that has them cannot be written, or a file here cannot be removed.
     """
     root, unfinished = artifact_root(output), output / "unfinished"
+    others = [*pictures(output), *cut_off(output)]
     try:
-        for path in (*pictures(output), *cut_off(output)):
+        for path in others:
             root.remove(path)
         if unfinished.exists():
             shutil.rmtree(unfinished)  # what was stopped may have learnt from the patient
@@ -107,6 +111,7 @@ def remove_held(held: Sequence[Path], output: Path) -> None:
         raise RadflowError(
             f"{error.filename} cannot be removed ({error.strerror}): mend that, then give the command again"
         ) from error
+    return len(others)
 
 
 def _image_holders(report: Path, root: ArtifactRoot) -> Iterator[Path]:

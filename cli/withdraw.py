@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli.cached_images import cut_off, held_of, ingests, pictures, remove_held
+from cli.cached_images import held_of, ingests, remove_held
 from data_schemas.errors import ConfigurationError
 
 _LEARNT = ("train", "eval", "calibration")
@@ -120,11 +120,11 @@ def _say_models(named: frozenset[str], output: Path, taught: Taught) -> None:
 
 def _purge(named: frozenset[str], output: Path) -> None:
     """Removes records of the patients, and all that may show them and does not say whom it shows."""
-    held, others = held_of(named, output), [*pictures(output), *cut_off(output)]
-    remove_held(held, output)
+    held = held_of(named, output)
+    others = remove_held(held, output)
     print(f"Removed: {len(held)} folders and files of cached records." if held else "There were no records to remove.")
     if others:
-        print(f"Removed: {len(others)} pages with pictures and leftovers of steps, which do not say whom they show.")
+        print(f"Removed: {others} pages with pictures and leftovers of steps, which do not say whom they show.")
 
 
 def _say_unrecorded(output: Path) -> None:
